@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the files of the dma-buf core share with each other and with no
+ * driver.
+ */
+
+#ifndef _DMA_BUF_INTERNAL_H
+#define _DMA_BUF_INTERNAL_H
+
+struct dma_buf;
+struct vm_area_struct;
+
+/* dma-buf-mmap.c */
+int dma_buf_mmap_exporter(struct dma_buf *dmabuf, struct vm_area_struct *vma);
+
+#endif /* _DMA_BUF_INTERNAL_H */

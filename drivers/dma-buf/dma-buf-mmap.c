@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * CPU mappings of dma-bufs in userspace
+ */
+
+#include <linux/dma-buf.h>
+#include <linux/list.h>
+#include <linux/mm.h>
+#include <linux/mutex.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+
+#include "dma-buf-internal.h"
+
+/**
+ * DOC: userspace mappings are PFN mappings
+ *
+ * The exporter of a dma-buf owns the memory behind it. It may move the buffer,
+ * take it away, or hand the memory back when the last reference to the dma-buf
+ * goes. All of that breaks once get_user_pages() has taken a reference to a
+ * page behind the exporter's back, and nothing tells the exporter that it
+ * happened.
+ *
+ * So each userspace mapping of a dma-buf is %VM_PFNMAP: page table entries are
+ * special, there is no &struct page for mm to find, and get_user_pages() fails,
+ * slow and fast. Two more things follow:
+ *
+ * - %VM_MIXEDMAP must not be set. It lets vm_normal_page() hand out the page of
+ *   an entry that isn't special.
+ * - The mapping can't be copy-on-write. The copies would be anonymous pages in
+ *   a PFN mapping, no longer the buffer's memory, and within get_user_pages()'
+ *   reach. A shared mapping, or a private one that can never be written, is
+ *   fine.
+ *
+ * The core looks at the result of &dma_buf_ops.mmap and not at the way there,
+ * because drivers may legitimately change flags in it: amdgpu clears
+ * VM_MAYWRITE so that a private PROT_NONE mapping stays possible.
+ *
+ * It looks once, and at flags. What can't be seen from them is up to the
+ * exporter: a fault handler that sets &vm_fault.page in a %VM_PFNMAP mapping
+ * puts an ordinary entry there, which get_user_pages_fast() takes.
+ */
+
+/* An exporter that was warned about, kept for as long as the kernel runs. */
+struct mmap_offender {
+	struct list_head node;
+	char exp_name[];
+};
+
+static LIST_HEAD(mmap_offenders);
+static DEFINE_MUTEX(mmap_offenders_lock);
+
+/*
+ * Is this the first time that @exp_name made a bad mapping? Exporters are
+ * told apart by name, and the names copied, as a module may be unloaded.
+ */
+static bool first_offence(const char *exp_name)
+{
+	size_t len = strlen(exp_name) + 1;
+	struct mmap_offender *o;
+
+	guard(mutex)(&mmap_offenders_lock);
+
+	list_for_each_entry(o, &mmap_offenders, node)
+		if (!strcmp(o->exp_name, exp_name))
+			return false;
+
+	/* Out of memory? Better to warn twice than never. */
+	o = kmalloc_flex(*o, exp_name, len);
+	if (o) {
+		memcpy(o->exp_name, exp_name, len);
+		list_add(&o->node, &mmap_offenders);
+	}
+	return true;
+}
+
+/* What is wrong with a mapping that the exporter says is done; NULL if fine */
+static const char *mmap_defect(const struct vm_area_struct *vma)
+{
+	if (!vma_test(vma, VMA_PFNMAP_BIT))
+		return "not VM_PFNMAP";
+	if (vma_test(vma, VMA_MIXEDMAP_BIT))
+		return "VM_MIXEDMAP";
+	if (vma_is_cow_mapping(vma))
+		return "copy-on-write";
+	return NULL;
+}
+
+/*
+ * Take back what a successful &dma_buf_ops.mmap did. The caller of an ->mmap
+ * that fails drops vma->vm_file, but it calls no vm_ops on that path.
+ */
+static void undo_mmap(struct vm_area_struct *vma)
+{
+	/*
+	 * Entries go first: close may drop the reference that keeps the memory
+	 * behind them. No fault can bring them back, the VMA isn't in the tree.
+	 */
+	if (IS_ENABLED(CONFIG_MMU))
+		zap_vma(vma);
+	if (vma->vm_ops && vma->vm_ops->close)
+		vma->vm_ops->close(vma);
+	/* Nobody shall call the exporter's hooks again, close in particular. */
+	vma->vm_ops = &vma_dummy_vm_ops;
+	vma->vm_private_data = NULL;
+}
+
+/**
+ * dma_buf_mmap_exporter - let the exporter map its buffer, and check the result
+ * @dmabuf:	buffer to map; its &dma_buf_ops.mmap is set
+ * @vma:	VMA to map it in, not linked yet, with no vm_ops of anybody; the
+ *		range has been checked against the size of @dmabuf, vm_pgoff is
+ *		the page index in @dmabuf, vm_file the dma-buf's file
+ *
+ * If the exporter's mapping is not what "DOC: userspace mappings are PFN
+ * mappings" asks for, it is undone, with one WARN for each exporter, by name.
+ * There is no WARN if userspace asked for a copy-on-write mapping, as that
+ * isn't the exporter's fault.
+ *
+ * Context: Process context, holds the mmap_lock of @vma's mm for writing,
+ * takes no lock that an exporter could know about. May sleep.
+ * Return: 0, the exporter's error, or -EINVAL if userspace asked for a
+ * copy-on-write mapping or the exporter made one that is not allowed.
+ */
+int dma_buf_mmap_exporter(struct dma_buf *dmabuf, struct vm_area_struct *vma)
+{
+	bool cow_asked = vma_is_cow_mapping(vma);
+	const char *defect;
+	int ret;
+
+	mmap_assert_write_locked(vma->vm_mm);
+
+	ret = dmabuf->ops->mmap(dmabuf, vma);
+	if (ret)
+		return ret;
+
+	defect = mmap_defect(vma);
+	if (!defect)
+		return 0;
+
+	if (!cow_asked && first_offence(dmabuf->exp_name))
+		WARN(1, "dma-buf: exporter %s: mmap is %s (flags %pGv), refused\n",
+		     dmabuf->exp_name, defect, &vma->vm_flags);
+
+	undo_mmap(vma);
+	return -EINVAL;
+}

@@ -1,0 +1,265 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Scan a whole console for splats.
+#
+# -v deny=FILE		regexes of what must not be there
+# -v allow=FILE		regex, tab, reason: what is excused, by its first line
+# stdin			the cleaned console.log (no CRs, no control characters)
+#
+# Writes records for report.awk, tab-separated:
+#	splat TITLE
+#	excused TITLE REASON
+#	fail guest TEXT
+#	| TEXT			a line of detail, belongs to the record before
+#
+# Runs in any POSIX awk: no {n,m}, no gensub(), no arrays of arrays.
+
+function oneline(s) {
+	gsub(/\t/, " ", s)
+	return s
+}
+
+function fail(text) {
+	print "fail\tguest\t" oneline(text)
+}
+
+# Some awks take these for plain text without a word, and the pattern would
+# match nothing for ever.
+function portable(re, from) {
+	if (re ~ /\{[0-9]/ || re ~ /\\[A-Za-z<>]/) {
+		fail(from ": only plain POSIX without {n}, write it out: " re)
+		return 0
+	}
+	return 1
+}
+
+function load_deny(    line, rc) {
+	while ((rc = (getline line < deny)) > 0) {
+		if (line ~ /^[ \t]*(#|$)/ || !portable(line, "splats.deny"))
+			continue
+		re[++nre] = line
+	}
+	close(deny)
+	if (rc < 0)
+		fail("the deny list is missing: the console cannot be scanned")
+	else if (!nre)
+		fail("the deny list is empty: the console cannot be scanned")
+}
+
+function load_allow(    line, rc, at, why) {
+	while ((rc = (getline line < allow)) > 0) {
+		if (line ~ /^[ \t]*(#|$)/)
+			continue
+		at = index(line, "\t")
+		why = at ? substr(line, at + 1) : ""
+		sub(/^[ \t]+/, "", why)
+		if (why == "") {
+			fail("allow list entry without a reason: " line)
+			continue
+		}
+		if (!portable(substr(line, 1, at - 1), "splats.allow"))
+			continue
+		ok_re[++nok] = substr(line, 1, at - 1)
+		ok_why[nok] = why
+	}
+	close(allow)
+	if (rc < 0)
+		fail("the allow list is missing")
+}
+
+function denied(s,    i) {
+	for (i = 1; i <= nre; i++)
+		if (s ~ re[i])
+			return 1
+	return 0
+}
+
+# Reports that stand on their own. "Oops:" or "refcount_t:" come inside of
+# one of these.
+function opener(s) {
+	return s ~ /^(watchdog: |rcu: |usercopy: )?(\[ )?(WARNING|BUG|INFO|PANIC)[: ]/ ||
+	       s ~ /^kernel BUG at / || s ~ /^Kernel panic/ || s ~ /^UBSAN: /
+}
+
+# These say what is wrong and then let a WARN or BUG print the trace.
+function prelude(s) {
+	return s ~ /^BUG .*ainted.*: / || s ~ /^\[.* overwritten\] / ||
+	       s ~ /^list_(add|del) / || s ~ /^page dumped because: / ||
+	       s ~ /^usercopy: /
+}
+
+# One stall prints a trace for each CPU, an oops prints its registers last.
+function drawn_out(s) {
+	return s ~ /stall|lockup|LOCKUP|starved/ ||
+	       s ~ /^BUG: (kernel NULL|unable)|^Oops|^Unable/
+}
+
+# A report with an end of its own may be long. Without one, stop before it
+# swallows what comes next.
+function limit() {
+	if (cut || prelude(title) || drawn_out(title) || title ~ /^BUG: K/)
+		return 300
+	return 60
+}
+
+function announce(s, lineno,    spec, n, r) {
+	spec = s
+	sub(/.*splat-expected:[ \t]*/, "", spec)
+	n = spec
+	sub(/[ \t].*/, "", n)
+	r = spec
+	sub(/^[^ \t]+[ \t]*/, "", r)
+	if (n !~ /^[1-9][0-9]*$/ || r == "" || r == spec) {
+		fail("not \"splat-expected: N REGEX\": " s)
+		return
+	}
+	if (!portable(r, "splat-expected"))
+		return
+	nexp++
+	exp_left[nexp] = exp_n[nexp] = n + 0
+	exp_re[nexp] = r
+	exp_line[nexp] = lineno
+}
+
+# Message, file and function of a WARN are in its first eight lines, on x86
+# with the RIP line last.
+function head_matches(r,    i) {
+	for (i = 1; i <= nblk && i <= 8; i++)
+		if (blk[i] ~ r)
+			return 1
+	return 0
+}
+
+function finish(    i, e) {
+	if (!open)
+		return
+	open = 0
+	if (title == "")
+		title = nblk > 1 ? blk[2] : blk[1]
+	for (e = 1; e <= nexp; e++)
+		if (exp_left[e] && exp_line[e] < start && head_matches(exp_re[e])) {
+			exp_left[e]--
+			print "excused\t" oneline(title) "\texpected: " \
+			      oneline(exp_re[e])
+			return
+		}
+	for (i = 1; i <= nok; i++)
+		if (title ~ ok_re[i]) {
+			print "excused\t" oneline(title) "\tallowed: " \
+			      oneline(ok_why[i])
+			return
+		}
+	print "splat\t" oneline(title)
+	for (i = 1; i <= nblk && i <= 40; i++)
+		print "|\t" oneline(raw_blk[i])
+	if (nblk > 40)
+		print "|\t(" (nblk - 40) " more lines in console.log)"
+}
+
+function start_block(lineno, how) {
+	finish()
+	open = 1
+	cut = how
+	title = ""
+	titled = 0
+	nblk = 0
+	start = lineno
+}
+
+function add(s, whole) {
+	blk[++nblk] = s
+	raw_blk[nblk] = whole
+}
+
+BEGIN {
+	nre = nok = nexp = nlines = stamped_lines = open = 0
+	load_deny()
+	load_allow()
+}
+
+{
+	line[++nlines] = $0
+}
+
+END {
+	# A console driver that is interrupted in a line prints it again
+	# after this mark: what came of it before does not count.
+	for (i = 2; i < nlines; i++)
+		if (line[i] ~ /^[*][*] replaying previous printk message [*][*]/) {
+			j = i - 1
+			if (line[j] != "" && index(line[i + 1], line[j]) == 1)
+				line[j] = ""
+			line[i] = ""
+		}
+
+	for (i = 1; i <= nlines; i++) {
+		s = line[i]
+		at = 0
+		# Something of userspace may stand before the time stamp, if
+		# it did not end its line.
+		if (match(s, /\[ *[0-9]+[.][0-9][0-9][0-9][0-9][0-9][0-9]\](\[ *[TC][0-9]+\])?( |$)/)) {
+			at = RSTART
+			stamped_lines++
+			now = substr(s, at + 1) + 0
+			s = substr(s, at + RLENGTH)
+		} else if (s ~ /^[*][*] [0-9]+ printk messages dropped [*][*]/) {
+			fail("the console lost messages, so it cannot be scanned whole: " s)
+			continue
+		}
+
+		if (at && s ~ /splat-expected:/) {
+			announce(s, i)
+			continue
+		}
+
+		# Reports are printed in one go: silence ends them.
+		if (open && at && now > last + 2)
+			finish()
+		if (at)
+			last = now
+
+		if (s ~ /^-+\[ cut here \]-+/) {
+			if (open && prelude(title) && !cut) {
+				cut = 1
+				titled = 0
+				add(s, line[i])
+				continue
+			}
+			start_block(i, 1)
+			add(s, line[i])
+			continue
+		}
+
+		if (denied(s)) {
+			if (!open || (titled && opener(s)))
+				start_block(i, 0)
+			if (title == "")
+				title = s
+			if (opener(s))
+				titled = 1
+			add(s, line[i])
+			continue
+		}
+
+		if (!open)
+			continue
+		add(s, line[i])
+		if (s ~ /^---\[ end /)
+			finish()
+		else if (title ~ /^BUG: (KASAN|KCSAN|KMSAN|KFENCE)/) {
+			if (s ~ /^==========/)
+				finish()
+		} else if (!cut && !prelude(title) && !drawn_out(title) && s ~ /<\/TASK>/)
+			finish()
+		if (open && nblk >= limit())
+			finish()
+	}
+	finish()
+
+	if (!stamped_lines)
+		fail("the console has no kernel line with a time stamp: it cannot be scanned")
+	for (e = 1; e <= nexp; e++)
+		if (exp_left[e])
+			fail("announced but did not come: " exp_left[e] " of " \
+			     exp_n[e] " splats matching " exp_re[e])
+}

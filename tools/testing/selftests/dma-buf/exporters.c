@@ -1,0 +1,466 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <errno.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <drm/drm.h>
+#include <drm/drm_mode.h>
+#include <linux/dma-buf.h>
+#include <linux/dma-heap.h>
+#include <linux/memfd.h>
+#include <linux/udmabuf.h>
+
+#include "exporters.h"
+
+#define HEAPS		"/dev/dma_heap"
+#define UDMABUF		"/dev/udmabuf"
+#define DRI		"/dev/dri"
+#define HUGEPAGES	"/sys/kernel/mm/hugepages/hugepages-2048kB"
+#define BUFINFO		"/sys/kernel/debug/dma_buf/bufinfo"
+
+#define SZ_2M		(2UL << 20)
+
+/* Heaps */
+
+static int heap_alloc(const char *path, struct dmabuf *buf, int flags)
+{
+	struct dma_heap_allocation_data data = {
+		.len = buf->size,
+		.fd_flags = flags | O_CLOEXEC,
+	};
+	int heap, ret = 0;
+
+	heap = open(path, O_RDONLY | O_CLOEXEC);
+	if (heap < 0)
+		return -errno;
+
+	if (ioctl(heap, DMA_HEAP_IOCTL_ALLOC, &data))
+		ret = -errno;
+	else
+		buf->fd = data.fd;
+	close(heap);
+	return ret;
+}
+
+static const char *system_heap_missing(void)
+{
+	return access(HEAPS "/system", F_OK) ? "no " HEAPS "/system" : NULL;
+}
+
+static int system_heap_create(struct dmabuf *buf, int flags)
+{
+	return heap_alloc(HEAPS "/system", buf, flags);
+}
+
+/*
+ * The heap of the default area is "default_cma_region", others are named after
+ * their area (add_cma_heaps()). Heaps that are not CMA's are "system*" and the
+ * "protected*" ones of a TEE.
+ */
+static const char *cma_heap_path(void)
+{
+	static char path[sizeof(HEAPS) + 1 + sizeof(((struct dirent *)0)->d_name)];
+	struct dirent *entry;
+	bool found = false;
+	DIR *dir;
+
+	if (!access(HEAPS "/default_cma_region", F_OK))
+		return HEAPS "/default_cma_region";
+
+	dir = opendir(HEAPS);
+	if (!dir)
+		return NULL;
+
+	while (!found && (entry = readdir(dir))) {
+		if (entry->d_name[0] == '.' ||
+		    !strncmp(entry->d_name, "system", strlen("system")) ||
+		    !strncmp(entry->d_name, "protected", strlen("protected")))
+			continue;
+		snprintf(path, sizeof(path), HEAPS "/%s", entry->d_name);
+		found = true;
+	}
+	closedir(dir);
+	return found ? path : NULL;
+}
+
+static const char *cma_heap_missing(void)
+{
+	return cma_heap_path() ? NULL : "no CMA heap in " HEAPS;
+}
+
+static int cma_heap_create(struct dmabuf *buf, int flags)
+{
+	const char *path = cma_heap_path();
+
+	return path ? heap_alloc(path, buf, flags) : -ENODEV;
+}
+
+/* udmabuf */
+
+static const char *udmabuf_missing(void)
+{
+	return access(UDMABUF, F_OK) ? "no " UDMABUF : NULL;
+}
+
+static const char *udmabuf_huge_missing(void)
+{
+	if (access(HUGEPAGES, F_OK))
+		return "no 2M hugetlb pages";
+	return udmabuf_missing();
+}
+
+static long hugepages_read(const char *file)
+{
+	long val = -1;
+	FILE *f;
+
+	f = fopen(file, "re");
+	if (!f)
+		return -1;
+	if (fscanf(f, "%ld", &val) != 1)
+		val = -1;
+	fclose(f);
+	return val;
+}
+
+static int hugepages_write(long nr)
+{
+	int fd, len, ret = 0;
+	char val[24];
+
+	fd = open(HUGEPAGES "/nr_hugepages", O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+
+	len = snprintf(val, sizeof(val), "%ld", nr);
+	if (write(fd, val, len) != len)
+		ret = -errno;
+	close(fd);
+	return ret;
+}
+
+/* Have enough free huge pages; remember how many there were before. */
+static int hugepages_want(struct dmabuf *buf)
+{
+	long want = buf->size / SZ_2M;
+	long nr, ret;
+
+	if (hugepages_read(HUGEPAGES "/free_hugepages") >= want)
+		return 0;
+
+	nr = hugepages_read(HUGEPAGES "/nr_hugepages");
+	if (nr < 0)
+		return -ENOMEM;
+
+	ret = hugepages_write(nr + want);
+	if (ret)
+		return ret;
+	buf->hugepages = nr;
+	if (hugepages_read(HUGEPAGES "/free_hugepages") < want)
+		return -ENOMEM;
+	return 0;
+}
+
+/* A memfd as udmabuf wants it (check_memfd_seals()), its pages allocated */
+static int memfd_open(struct dmabuf *buf, unsigned int flags)
+{
+	void *mem;
+
+	buf->memfd = memfd_create("dma-buf-selftest",
+				  flags | MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (buf->memfd < 0)
+		return -errno;
+	if (ftruncate(buf->memfd, buf->size))
+		return -errno;
+	if (fcntl(buf->memfd, F_ADD_SEALS, F_SEAL_SHRINK))
+		return -errno;
+
+	mem = mmap(NULL, buf->size, PROT_READ | PROT_WRITE,
+		   MAP_SHARED | MAP_POPULATE, buf->memfd, 0);
+	if (mem == MAP_FAILED)
+		return -errno;
+	munmap(mem, buf->size);
+	return 0;
+}
+
+static int udmabuf_from_memfd(struct dmabuf *buf, unsigned int memfd_flags)
+{
+	struct udmabuf_create create = {
+		.flags = UDMABUF_FLAGS_CLOEXEC,
+		.size = buf->size,
+	};
+	int dev, ret;
+
+	ret = memfd_open(buf, memfd_flags);
+	if (ret)
+		return ret;
+	create.memfd = buf->memfd;
+
+	dev = open(UDMABUF, O_RDWR | O_CLOEXEC);
+	if (dev < 0)
+		return -errno;
+
+	buf->fd = ioctl(dev, UDMABUF_CREATE, &create);
+	if (buf->fd < 0)
+		ret = -errno;
+	close(dev);
+	return ret;
+}
+
+/* export_udmabuf() knows O_RDWR only. */
+static int udmabuf_create(struct dmabuf *buf, int flags)
+{
+	if (flags != O_RDWR)
+		return -EOPNOTSUPP;
+	return udmabuf_from_memfd(buf, 0);
+}
+
+static int udmabuf_huge_create(struct dmabuf *buf, int flags)
+{
+	int ret;
+
+	if (flags != O_RDWR)
+		return -EOPNOTSUPP;
+
+	ret = hugepages_want(buf);
+	if (ret)
+		return ret;
+	return udmabuf_from_memfd(buf, MFD_HUGETLB | MFD_HUGE_2MB);
+}
+
+static int udmabuf_list_create(struct dmabuf *buf, int flags)
+{
+	size_t page_size = getpagesize();
+	size_t nr = buf->size / page_size;
+	struct udmabuf_create_list *list;
+	int dev, ret;
+	size_t i;
+
+	if (flags != O_RDWR)
+		return -EOPNOTSUPP;
+
+	buf->reversed = true;
+	ret = memfd_open(buf, 0);
+	if (ret)
+		return ret;
+
+	dev = open(UDMABUF, O_RDWR | O_CLOEXEC);
+	if (dev < 0)
+		return -errno;
+
+	list = calloc(1, sizeof(*list) + nr * sizeof(list->list[0]));
+	if (!list) {
+		close(dev);
+		return -ENOMEM;
+	}
+	list->flags = UDMABUF_FLAGS_CLOEXEC;
+	list->count = nr;
+	for (i = 0; i < nr; i++) {
+		list->list[i].memfd = buf->memfd;
+		list->list[i].offset = dmabuf_memfd_offset(buf, i);
+		list->list[i].size = page_size;
+	}
+
+	buf->fd = ioctl(dev, UDMABUF_CREATE_LIST, list);
+	if (buf->fd < 0)
+		ret = -errno;
+	free(list);
+	close(dev);
+	return ret;
+}
+
+off_t dmabuf_memfd_offset(const struct dmabuf *buf, size_t page)
+{
+	size_t page_size = getpagesize();
+
+	if (buf->reversed)
+		page = buf->size / page_size - 1 - page;
+	return page * page_size;
+}
+
+/* vgem */
+
+static int vgem_open(void)
+{
+	char path[sizeof(DRI "/card") + 4];
+	int i;
+
+	for (i = 0; i < 64; i++) {
+		struct drm_version version = { 0 };
+		char name[16] = "";
+		int fd;
+
+		snprintf(path, sizeof(path), DRI "/card%d", i);
+		fd = open(path, O_RDWR | O_CLOEXEC);
+		if (fd < 0)
+			continue;
+
+		version.name = name;
+		version.name_len = sizeof(name) - 1;
+		if (!ioctl(fd, DRM_IOCTL_VERSION, &version) &&
+		    !strcmp(name, "vgem"))
+			return fd;
+		close(fd);
+	}
+	return -ENODEV;
+}
+
+static const char *vgem_missing(void)
+{
+	int fd = vgem_open();
+
+	if (fd < 0)
+		return "no card of the driver vgem in " DRI;
+	close(fd);
+	return NULL;
+}
+
+static int vgem_create(struct dmabuf *buf, int flags)
+{
+	struct drm_mode_create_dumb dumb = {
+		.bpp = 8,
+		.width = getpagesize(),
+		.height = buf->size / getpagesize(),
+	};
+	struct drm_prime_handle prime = {
+		/* The first export decides: DRM_RDWR or nothing. */
+		.flags = DRM_CLOEXEC | (flags == O_RDWR ? DRM_RDWR : 0),
+	};
+	int card, ret = 0;
+
+	card = vgem_open();
+	if (card < 0)
+		return card;
+
+	if (ioctl(card, DRM_IOCTL_MODE_CREATE_DUMB, &dumb)) {
+		ret = -errno;
+		goto out;
+	}
+	prime.handle = dumb.handle;
+	if (ioctl(card, DRM_IOCTL_PRIME_HANDLE_TO_FD, &prime)) {
+		ret = -errno;
+		goto out;
+	}
+	buf->fd = prime.fd;
+	buf->size = dumb.size;
+out:
+	/* Takes the handle along; the dma-buf holds the object. */
+	close(card);
+	return ret;
+}
+
+/* All of them */
+
+const struct exporter system_heap = {
+	.name = "system_heap",
+	.missing = system_heap_missing,
+	.create = system_heap_create,
+};
+
+const struct exporter cma_heap = {
+	.name = "cma_heap",
+	.missing = cma_heap_missing,
+	.create = cma_heap_create,
+};
+
+const struct exporter udmabuf = {
+	.name = "udmabuf",
+	.missing = udmabuf_missing,
+	.create = udmabuf_create,
+};
+
+const struct exporter udmabuf_list = {
+	.name = "udmabuf_list",
+	.missing = udmabuf_missing,
+	.create = udmabuf_list_create,
+};
+
+const struct exporter udmabuf_huge = {
+	.name = "udmabuf_huge",
+	.missing = udmabuf_huge_missing,
+	.create = udmabuf_huge_create,
+	.granule = SZ_2M,
+};
+
+const struct exporter vgem = {
+	.name = "vgem",
+	.missing = vgem_missing,
+	.create = vgem_create,
+};
+
+int dmabuf_open(struct dmabuf *buf, const struct exporter *exporter,
+		size_t size, int flags)
+{
+	size_t granule = exporter->granule ?: (size_t)getpagesize();
+	int ret;
+
+	*buf = (struct dmabuf) {
+		.fd = -1,
+		.memfd = -1,
+		.hugepages = -1,
+		.size = size,
+	};
+	if (!size || size % granule)
+		return -EINVAL;
+
+	ret = exporter->create(buf, flags);
+	if (!ret && buf->size != size)
+		ret = -EMSGSIZE;
+	if (ret)
+		dmabuf_close(buf);
+	return ret;
+}
+
+void dmabuf_close(struct dmabuf *buf)
+{
+	if (buf->fd >= 0)
+		close(buf->fd);
+	if (buf->memfd >= 0)
+		close(buf->memfd);
+	if (buf->hugepages >= 0)
+		hugepages_write(buf->hugepages);
+	buf->fd = -1;
+	buf->memfd = -1;
+	buf->hugepages = -1;
+}
+
+int dmabuf_sync(int fd, unsigned long flags)
+{
+	struct dma_buf_sync sync = { .flags = flags };
+
+	return ioctl(fd, DMA_BUF_IOCTL_SYNC, &sync) ? -errno : 0;
+}
+
+int dmabuf_set_name(int fd, const char *name)
+{
+	return ioctl(fd, DMA_BUF_SET_NAME_B, (uint64_t)(uintptr_t)name) ?
+	       -errno : 0;
+}
+
+int dmabuf_alive(const char *name)
+{
+	char line[256];
+	int alive = 0;
+	FILE *f;
+
+	f = fopen(BUFINFO, "re");
+	if (!f)
+		return -errno;
+	/* dma_buf_debug_show(): the name is the last column. */
+	while (!alive && fgets(line, sizeof(line), f)) {
+		const char *tab = strrchr(line, '\t');
+		size_t len = strlen(name);
+
+		alive = tab && !strncmp(tab + 1, name, len) &&
+			tab[1 + len] == '\n';
+	}
+	fclose(f);
+	return alive;
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * dma-bufs from the exporters that need no special hardware.
+ *
+ * Nothing here depends on the test harness: functions return 0 or a negative
+ * errno, and leave it to the test what to make of that.
+ */
+#ifndef SELFTESTS_DMA_BUF_EXPORTERS_H
+#define SELFTESTS_DMA_BUF_EXPORTERS_H
+
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+struct dmabuf {
+	int fd;
+	size_t size;		/* bytes, whole pages */
+
+	/* udmabuf only: the memfd that the memory belongs to, else -1 */
+	int memfd;
+	bool reversed;		/* first page of the dma-buf is the memfd's last */
+
+	long hugepages;		/* nr_hugepages to put back, or -1 */
+};
+
+struct exporter {
+	const char *name;
+
+	/* Why it can't be used here, or NULL: only a missing device counts */
+	const char *(*missing)(void);
+
+	/* buf->size is set, and a multiple of @granule; @flags as for open() */
+	int (*create)(struct dmabuf *buf, int flags);
+
+	size_t granule;		/* bytes; 0: pages */
+};
+
+extern const struct exporter system_heap;
+extern const struct exporter cma_heap;
+extern const struct exporter udmabuf;		/* one range of a 4K memfd */
+extern const struct exporter udmabuf_list;	/* its pages in reverse order */
+extern const struct exporter udmabuf_huge;	/* a memfd of 2M hugetlb pages */
+extern const struct exporter vgem;
+
+int dmabuf_open(struct dmabuf *buf, const struct exporter *exporter,
+		size_t size, int flags);
+
+/* Closes what is still open; mappings are the caller's. */
+void dmabuf_close(struct dmabuf *buf);
+
+/* Where page @page of a udmabuf is in its memfd, in bytes */
+off_t dmabuf_memfd_offset(const struct dmabuf *buf, size_t page);
+
+/* @flags: DMA_BUF_SYNC_{START,END} and DMA_BUF_SYNC_{READ,WRITE,RW} */
+int dmabuf_sync(int fd, unsigned long flags);
+
+int dmabuf_set_name(int fd, const char *name);
+
+/*
+ * Does the kernel have a dma-buf of that name? 1 or 0, or a negative errno
+ * where debugfs can't tell.
+ */
+int dmabuf_alive(const char *name);
+
+#endif /* SELFTESTS_DMA_BUF_EXPORTERS_H */

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Fixture of the tests of CPU mappings: a dma-buf of every exporter, with a
+ * content, and a mapping of its own to write and to check that with.
+ *
+ * "# attempt: <attempt> | <exporter> | <result>" lines are for machines; one is
+ * printed once its assertions hold.
+ */
+#ifndef SELFTESTS_DMA_BUF_MMAP_FIXTURE_H
+#define SELFTESTS_DMA_BUF_MMAP_FIXTURE_H
+
+#include <sys/mman.h>
+
+#include "kselftest_harness.h"
+#include "exporters.h"
+#include "mapping.h"
+
+/* Some tests need a few pages at either end, and others to spare. */
+#define MIN_PAGES	5
+
+struct context {
+	const struct exporter *exporter;
+	struct dmabuf buf;
+	size_t page_size;
+	size_t pages;
+	char *view;	/* writes and checks the content, apart from the test's */
+	char name[32];
+	int nr_fds;
+};
+
+static void context_setup(struct __test_metadata *_metadata,
+			  struct context *ctx, const struct exporter *exporter,
+			  size_t size, int flags)
+{
+	const char *missing = exporter->missing();
+	int prot = PROT_READ | (flags == O_RDWR ? PROT_WRITE : 0);
+
+	if (missing)
+		SKIP(return, "%s", missing);
+
+	ctx->nr_fds = count_fds();
+	ctx->exporter = exporter;
+	ctx->page_size = getpagesize();
+	ASSERT_EQ(0, dmabuf_open(&ctx->buf, exporter, size, flags)) {
+		TH_LOG("%s gives no dma-buf", exporter->name);
+	}
+	ctx->pages = ctx->buf.size / ctx->page_size;
+	ASSERT_LE((size_t)MIN_PAGES, ctx->pages);
+
+	snprintf(ctx->name, sizeof(ctx->name), "ksft-%d", getpid());
+	ASSERT_EQ(0, dmabuf_set_name(ctx->buf.fd, ctx->name));
+
+	ctx->view = mmap(NULL, ctx->buf.size, prot, MAP_SHARED, ctx->buf.fd, 0);
+	ASSERT_NE(MAP_FAILED, ctx->view);
+	if (flags == O_RDWR)
+		fill(ctx->view, 0, ctx->pages, SEED);
+}
+
+/* After a test that went well, everything is gone. */
+static void context_teardown(struct __test_metadata *_metadata,
+			     struct context *ctx)
+{
+	if (ctx->view)
+		munmap(ctx->view, ctx->buf.size);
+	dmabuf_close(&ctx->buf);
+
+	if (_metadata->exit_code != KSFT_PASS)
+		return;
+	EXPECT_EQ(ctx->nr_fds, count_fds());
+	EXPECT_EQ(0, count_mappings("/dmabuf:"));
+	/* Without debugfs it can't be told. */
+	EXPECT_NE(1, dmabuf_alive(ctx->name));
+}
+
+static char *map_pages(struct __test_metadata *_metadata, struct context *ctx,
+		       size_t first, size_t nr)
+{
+	char *map = mmap(NULL, nr * ctx->page_size, PROT_READ | PROT_WRITE,
+			 MAP_SHARED, ctx->buf.fd, first * ctx->page_size);
+
+	ASSERT_NE(MAP_FAILED, map);
+	return map;
+}
+
+/* Another mapping of the buffer, with its page table entries or untouched */
+static char *map_buffer(struct __test_metadata *_metadata, struct context *ctx,
+			bool present)
+{
+	char *map = map_pages(_metadata, ctx, 0, ctx->pages);
+
+	if (present)
+		touch(map, ctx->buf.size);
+	return map;
+}
+
+static void unmap(struct __test_metadata *_metadata, char *map, size_t len)
+{
+	ASSERT_EQ(0, munmap(map, len));
+}
+
+static void report(const struct context *ctx, const char *attempt,
+		   const char *result)
+{
+	ksft_print_msg("attempt: %s | %s | %s\n", attempt, ctx->exporter->name,
+		       result);
+}
+
+static const char *error_name(int error)
+{
+	switch (error) {
+	case EACCES:
+		return "EACCES";
+	case EFAULT:
+		return "EFAULT";
+	case EINVAL:
+		return "EINVAL";
+	case EIO:
+		return "EIO";
+	case ENODEV:
+		return "ENODEV";
+	case ENXIO:
+		return "ENXIO";
+	}
+	return "?";
+}
+
+FIXTURE(mapping) {
+	struct context ctx;
+};
+
+FIXTURE_VARIANT(mapping) {
+	const struct exporter *exporter;
+	size_t pages;
+	size_t bytes;		/* where pages are no unit that fits */
+};
+
+/* Chunks of 16, 16 and 3 times 1 page (orders[] of system_heap.c) */
+FIXTURE_VARIANT_ADD(mapping, system_heap) {
+	.exporter = &system_heap,
+	.pages = 16 + 16 + 3,
+};
+
+FIXTURE_VARIANT_ADD(mapping, cma_heap) {
+	.exporter = &cma_heap,
+	.pages = 6,
+};
+
+FIXTURE_VARIANT_ADD(mapping, udmabuf) {
+	.exporter = &udmabuf,
+	.pages = 7,
+};
+
+FIXTURE_VARIANT_ADD(mapping, udmabuf_list) {
+	.exporter = &udmabuf_list,
+	.pages = 7,
+};
+
+FIXTURE_VARIANT_ADD(mapping, udmabuf_huge) {
+	.exporter = &udmabuf_huge,
+	.bytes = 4 << 20,
+};
+
+FIXTURE_VARIANT_ADD(mapping, vgem) {
+	.exporter = &vgem,
+	.pages = 6,
+};
+
+FIXTURE_SETUP(mapping)
+{
+	size_t size = variant->bytes ?: variant->pages * getpagesize();
+
+	context_setup(_metadata, &self->ctx, variant->exporter, size, O_RDWR);
+}
+
+FIXTURE_TEARDOWN(mapping)
+{
+	context_teardown(_metadata, &self->ctx);
+}
+
+/* udmabuf has a memfd that the memory stays part of. */
+
+FIXTURE(memfd) {
+	struct context ctx;
+};
+
+FIXTURE_VARIANT(memfd) {
+	const struct exporter *exporter;
+	size_t pages;
+	size_t bytes;
+};
+
+FIXTURE_VARIANT_ADD(memfd, udmabuf) {
+	.exporter = &udmabuf,
+	.pages = 7,
+};
+
+FIXTURE_VARIANT_ADD(memfd, udmabuf_list) {
+	.exporter = &udmabuf_list,
+	.pages = 7,
+};
+
+FIXTURE_VARIANT_ADD(memfd, udmabuf_huge) {
+	.exporter = &udmabuf_huge,
+	.bytes = 4 << 20,
+};
+
+FIXTURE_SETUP(memfd)
+{
+	size_t size = variant->bytes ?: variant->pages * getpagesize();
+
+	context_setup(_metadata, &self->ctx, variant->exporter, size, O_RDWR);
+}
+
+FIXTURE_TEARDOWN(memfd)
+{
+	context_teardown(_metadata, &self->ctx);
+}
+
+#endif /* SELFTESTS_DMA_BUF_MMAP_FIXTURE_H */
