@@ -3,12 +3,16 @@
 # The map of this repository: `make help`.
 
 # What may be overridden, and the defaults
-XDG_CACHE_HOME	?= $(HOME)/.cache
-CACHE		?= $(XDG_CACHE_HOME)/dma-buf-series
-OUT		?= $(CURDIR)/out
+CACHE		?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/dma-buf-series
 LINUX		?=
 KASAN		?=
 T		?=
+
+OUT	:= $(CURDIR)/out
+# make takes a blank for the end of a name, and rm -rf would follow it.
+ifneq ($(words $(CURDIR) $(CACHE)),2)
+$(error a path with blanks won't do: $(CURDIR), cache $(CACHE))
+endif
 
 # Everything big lives in the cache: the pristine base and ccache for all
 # checkouts, a build tree for this one.
@@ -30,6 +34,8 @@ export CCACHE_MAXSIZE ?= 5G
 
 # One make at a time in a work directory; the lock goes with the process.
 LOCKED	= flock -o $(WORK)/.lock
+# A device that is gone from our guest must not make our tests skip.
+verdict	= guest/verdict --no-skip '^(guest|kunit|kselftest)/'
 series	= BASE=$(BASEDIR) OUT=$(OUT)/series scripts/series
 
 .DEFAULT_GOAL := help
@@ -52,17 +58,15 @@ GUESTDEP = $(if $(BASE),base-kernel tests,tests)
 
 .PHONY: packages base tree kernel tests
 packages:
-	@scripts/packages build guest
+	@scripts/packages build guest lint
 
 base: packages
 	@mkdir -p $(WORK) $(OUT)
-	@echo $(CURDIR) >$(WORK)/checkout
-	@base/fetch $(CACHE) >$(WORK)/base.new && mv $(WORK)/base.new $(WORK)/base
+	@base/fetch $(CACHE) >$(WORK)/base.$$$$ && mv $(WORK)/base.$$$$ $(WORK)/base || \
+		{ rm -f $(WORK)/base.$$$$; exit 1; }
 
 tree: base	## the build tree: the base with the series applied
-	@if [ -e $(TREE) ]; then $(series) tree; else \
-		$(series) tree && \
-		scripts/seed $(TREE) $$(ls -dt $(CACHE)/work/*/linux); fi
+	@BASE=$(BASEDIR) $(LOCKED) scripts/tree
 
 kernel: tree	## the patched kernel with all debug options
 	@$(LOCKED) scripts/kernel $(TREE) $(OBJ) $(CONFIG)
@@ -80,26 +84,27 @@ tests: kernel
 .PHONY: run kunit kselftest neighbours check guest shell
 run: tests	## show each capability on real buffers, as a table
 	@guest/check $(OBJ) $(TESTS) $(OUT)/run 'guest/*' 'kselftest/dma-buf/mmap*'
-	@awk -f guest/attempts.awk $(OUT)/run/tap.log
-	@guest/verdict $(OUT)/run
+	@awk -f guest/attempts.awk $(OUT)/run/tap.log; table=$$?; \
+		$(verdict) $(OUT)/run && exit $$table
 
 kunit: tests	## our KUnit suites
 	@guest/check $(OBJ) $(TESTS) $(OUT)/kunit 'kunit/*'
-	@guest/verdict $(OUT)/kunit
+	@$(verdict) $(OUT)/kunit
 
 kselftest: tests	## our kselftests; T=mmap for one
 	@guest/check $(OBJ) $(TESTS) $(OUT)/kselftest 'kselftest/dma-buf/$(or $(T),*)'
-	@guest/verdict $(OUT)/kselftest
+	@$(verdict) $(OUT)/kselftest
 
 neighbours: tests	## the tests of the tree that dma-buf could break
 	@guest/check $(OBJ) $(TESTS) $(OUT)/neighbours 'neighbour/*'
-	@guest/verdict $(OUT)/neighbours
+	@$(verdict) $(OUT)/neighbours
 
 check: tests test-tools	## the tools' own tests, KUnit, kselftests, neighbours
 	@guest/check $(OBJ) $(TESTS) $(OUT)/check '*'
-	@guest/verdict --junit $(OUT)/junit.xml $(OUT)/check
+	@$(verdict) --junit $(OUT)/junit.xml $(OUT)/check
 
-guest: $(GUESTDEP)	## run CMD in the guest, FILES=dir under /files; BASE=1: unpatched
+guest:	## run CMD in the guest, FILES=dir under /files; BASE=1: unpatched
+	@$(MAKE) --no-print-directory $(GUESTDEP) >&2
 	@guest/cmd $(GUESTOBJ) $(TESTS) $(OUT)/guest
 
 shell: $(GUESTDEP)	## a prompt in the guest
@@ -122,16 +127,14 @@ bisect: base	## build the touched objects at every patch
 	@BASE=$(BASEDIR) $(LOCKED) scripts/bisect $(WORK)
 
 lint: tree	## checkpatch, shellcheck, kernel-doc, sparse and W=1 on what we touch
-	@scripts/packages lint
 	@BASE=$(BASEDIR) OUT=$(OUT)/series scripts/lint
 
-test-tools:	## the tests of the series tool and of the verdict
-	@scripts/packages lint
+test-tools: packages	## the tests of the series tool, of the base and of the verdict
 	@scripts/test-tools
 
 baseline: base-kernel tests	## the neighbours on the unpatched base, against guest/known-failures
 	@guest/check $(BASEOBJ) $(TESTS) $(OUT)/baseline 'neighbour/*'
-	@guest/verdict $(OUT)/baseline
+	@$(verdict) $(OUT)/baseline
 
 .PHONY: clean distclean
 clean:	## remove this checkout's build tree and output

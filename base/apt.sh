@@ -8,8 +8,7 @@
 
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 
-# The archive that this machine's own release comes from. Third-party
-# repositories don't carry the release's name as their suite.
+# The archive that this machine's own release comes from.
 mirror() {
 	local codename
 	if [ -n "${DEBIAN_MIRROR:-}" ]; then
@@ -17,10 +16,10 @@ mirror() {
 		return
 	fi
 	codename=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
-	# shellcheck disable=SC2016 # apt expands these
-	apt-get indextargets --format '$(RELEASE) $(REPO_URI)' \
-		'Created-By: Packages' 2>/dev/null |
-		awk -v r="$codename" '$1 == r { print $2; exit }'
+	# The URIs that an update would ask for: known without any list.
+	apt-get update --print-uris 2>/dev/null |
+		sed -nE "s#^'([^']*/debian/)dists/($codename|stable)/InRelease'.*#\\1#p" |
+		head -n 1
 }
 
 # own_apt COMMAND ARGUMENTS...

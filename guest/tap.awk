@@ -309,6 +309,11 @@ function end_suite(status, seconds,    i, k, failing, reasons) {
 			failing++
 			print "case\t" suite "\t" oneline(path[i]) \
 			      "\tfail\tSKIP without a reason"
+		} else if (res_of[i] == "skip" && noskip != "" && suite ~ noskip) {
+			failing++
+			print "case\t" suite "\t" oneline(path[i]) \
+			      "\tfail\tskipped (" oneline(why_of[i]) \
+			      "), which this suite must not do here"
 		} else {
 			reasons += (res_of[i] == "skip")
 			print "case\t" suite "\t" oneline(path[i]) "\t" \
@@ -318,7 +323,10 @@ function end_suite(status, seconds,    i, k, failing, reasons) {
 			fail(kn_id[k] " passes now: take it off" \
 			     " guest/known-failures (" path[i] ")")
 	}
-	if (skipped_whole && !nleaf) {
+	if (skipped_whole && !nleaf && noskip != "" && suite ~ noskip) {
+		fail("skipped as a whole (" why_skipped \
+		     "), which this suite must not do here")
+	} else if (skipped_whole && !nleaf) {
 		if (why_skipped == "") {
 			fail("the whole suite is a SKIP without a reason")
 			failing++

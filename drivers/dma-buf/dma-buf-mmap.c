@@ -4,8 +4,10 @@
  */
 
 #include <linux/dma-buf.h>
+#include <linux/dma-resv.h>
 #include <linux/list.h>
 #include <linux/mm.h>
+#include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/slab.h>
 #include <linux/string.h>
@@ -32,6 +34,8 @@
  *   reach. A shared mapping, or a private one that can never be written, is
  *   fine.
  *
+ * And vm_ops must not be NULL, as that means anonymous memory to mm.
+ *
  * The core looks at the result of &dma_buf_ops.mmap and not at the way there,
  * because drivers may legitimately change flags in it: amdgpu clears
  * VM_MAYWRITE so that a private PROT_NONE mapping stays possible.
@@ -44,31 +48,36 @@
 /* An exporter that was warned about, kept for as long as the kernel runs. */
 struct mmap_offender {
 	struct list_head node;
-	char exp_name[];
+	char names[];		/* exp_name and module, each with its NUL */
 };
 
 static LIST_HEAD(mmap_offenders);
 static DEFINE_MUTEX(mmap_offenders_lock);
 
 /*
- * Is this the first time that @exp_name made a bad mapping? Exporters are
- * told apart by name, and the names copied, as a module may be unloaded.
+ * Is this the first bad mapping of @dmabuf's exporter? Exporters are told apart
+ * by their name and module: exp_name is "drm" for most of DRM. The names are
+ * copied, as a module may be unloaded.
  */
-static bool first_offence(const char *exp_name)
+static bool first_offence(const struct dma_buf *dmabuf)
 {
-	size_t len = strlen(exp_name) + 1;
+	const char *module = dmabuf->owner ? module_name(dmabuf->owner) : "";
+	size_t exp_len = strlen(dmabuf->exp_name) + 1;
+	size_t len = exp_len + strlen(module) + 1;
 	struct mmap_offender *o;
 
 	guard(mutex)(&mmap_offenders_lock);
 
 	list_for_each_entry(o, &mmap_offenders, node)
-		if (!strcmp(o->exp_name, exp_name))
+		if (!strcmp(o->names, dmabuf->exp_name) &&
+		    !strcmp(o->names + exp_len, module))
 			return false;
 
 	/* Out of memory? Better to warn twice than never. */
-	o = kmalloc_flex(*o, exp_name, len);
+	o = kmalloc_flex(*o, names, len);
 	if (o) {
-		memcpy(o->exp_name, exp_name, len);
+		strscpy(o->names, dmabuf->exp_name, exp_len);
+		strscpy(o->names + exp_len, module, len - exp_len);
 		list_add(&o->node, &mmap_offenders);
 	}
 	return true;
@@ -83,6 +92,8 @@ static const char *mmap_defect(const struct vm_area_struct *vma)
 		return "VM_MIXEDMAP";
 	if (vma_is_cow_mapping(vma))
 		return "copy-on-write";
+	if (!vma->vm_ops)
+		return "without vm_ops";
 	return NULL;
 }
 
@@ -113,12 +124,13 @@ static void undo_mmap(struct vm_area_struct *vma)
  *		the page index in @dmabuf, vm_file the dma-buf's file
  *
  * If the exporter's mapping is not what "DOC: userspace mappings are PFN
- * mappings" asks for, it is undone, with one WARN for each exporter, by name.
+ * mappings" asks for, it is undone, with one WARN for each exporter, by name
+ * and module.
  * There is no WARN if userspace asked for a copy-on-write mapping, as that
  * isn't the exporter's fault.
  *
- * Context: Process context, holds the mmap_lock of @vma's mm for writing,
- * takes no lock that an exporter could know about. May sleep.
+ * Context: Process context, holds the mmap_lock of @vma's mm for writing and
+ * not the reservation lock of @dmabuf. May sleep.
  * Return: 0, the exporter's error, or -EINVAL if userspace asked for a
  * copy-on-write mapping or the exporter made one that is not allowed.
  */
@@ -129,18 +141,25 @@ int dma_buf_mmap_exporter(struct dma_buf *dmabuf, struct vm_area_struct *vma)
 	int ret;
 
 	mmap_assert_write_locked(vma->vm_mm);
+	/* Exporters take it, some in mmap, all in their fault handlers. */
+	lockdep_assert_not_held(&dmabuf->resv->lock.base);
 
 	ret = dmabuf->ops->mmap(dmabuf, vma);
 	if (ret)
 		return ret;
 
 	defect = mmap_defect(vma);
-	if (!defect)
+	if (!defect) {
+		/* Nothing is behind the end; mremap() needn't try to grow it. */
+		vm_flags_set(vma, VM_DONTEXPAND);
 		return 0;
+	}
 
-	if (!cow_asked && first_offence(dmabuf->exp_name))
-		WARN(1, "dma-buf: exporter %s: mmap is %s (flags %pGv), refused\n",
-		     dmabuf->exp_name, defect, &vma->vm_flags);
+	if (!cow_asked && first_offence(dmabuf))
+		WARN(1, "dma-buf: exporter %s (%s): mmap is %s (flags %pGv), refused\n",
+		     dmabuf->exp_name,
+		     dmabuf->owner ? module_name(dmabuf->owner) : "built in",
+		     defect, &vma->vm_flags);
 
 	undo_mmap(vma);
 	return -EINVAL;

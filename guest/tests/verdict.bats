@@ -273,6 +273,22 @@ a_kasan()
 	has 's:b  XFAIL: the test itself expects to fail'
 }
 
+@test "a suite that must not skip fails if it does" {
+	suite <<< $'1..2\nok 1 a # SKIP no device\nok 2 b'
+	judge --no-skip '^s$'
+	one_failure 's:a.*'
+	has 'skipped \(no device\), which this suite must not do here'
+	judge --no-skip '^other$'
+	[ "$status" -eq 0 ]
+}
+
+@test "QEMU's last words are shown when it fails" {
+	echo 1 >"$d/qemu.status"
+	echo 'qemu: cannot allocate memory' >"$d/qemu.log"
+	judge
+	has 'cannot allocate memory'
+}
+
 @test "XPASS fails: the test expects what is no longer so" {
 	suite <<< $'1..2\nok 1 a # XPASS\nok 2 b'
 	judge
