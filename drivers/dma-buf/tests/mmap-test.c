@@ -604,10 +604,12 @@ static void test_wrong(struct kunit *test)
 		kunit_info(test, "through the %s", e->name);
 		/* The first time with a WARN, then without. */
 		for (int again = 0; again < 2; again++) {
+			int warns = !again && IS_ENABLED(CONFIG_BUG);
+
 			kunit_warning_suppress(test) {
 				addr = map_all(m, e);
 				KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test,
-					!again && IS_ENABLED(CONFIG_BUG));
+								      warns);
 			}
 			KUNIT_EXPECT_EQ(test, (long)addr, -EINVAL);
 			KUNIT_EXPECT_FALSE(test, is_mapped(MAP_AT));
