@@ -125,9 +125,8 @@ static void undo_mmap(struct vm_area_struct *vma)
  *
  * If the exporter's mapping is not what "DOC: userspace mappings are PFN
  * mappings" asks for, it is undone, with one WARN for each exporter, by name
- * and module.
- * There is no WARN if userspace asked for a copy-on-write mapping, as that
- * isn't the exporter's fault.
+ * and module. There is no WARN if userspace asked for a copy-on-write mapping,
+ * as that isn't the exporter's fault.
  *
  * Context: Process context, holds the mmap_lock of @vma's mm for writing and
  * not the reservation lock of @dmabuf. May sleep.
