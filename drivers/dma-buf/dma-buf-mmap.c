@@ -61,7 +61,7 @@ static DEFINE_MUTEX(mmap_offenders_lock);
  */
 static bool first_offence(const struct dma_buf *dmabuf)
 {
-	const char *module = dmabuf->owner ? module_name(dmabuf->owner) : "";
+	const char *module = module_name(dmabuf->owner);
 	size_t exp_len = strlen(dmabuf->exp_name) + 1;
 	size_t len = exp_len + strlen(module) + 1;
 	struct mmap_offender *o;
@@ -156,9 +156,8 @@ int dma_buf_mmap_exporter(struct dma_buf *dmabuf, struct vm_area_struct *vma)
 
 	if (!cow_asked && first_offence(dmabuf))
 		WARN(1, "dma-buf: exporter %s (%s): mmap is %s (flags %pGv), refused\n",
-		     dmabuf->exp_name,
-		     dmabuf->owner ? module_name(dmabuf->owner) : "built in",
-		     defect, &vma->vm_flags);
+		     dmabuf->exp_name, module_name(dmabuf->owner), defect,
+		     &vma->vm_flags);
 
 	undo_mmap(vma);
 	return -EINVAL;
