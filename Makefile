@@ -24,6 +24,13 @@ TESTS	:= $(TREE)/obj-tests
 CONFIG	:= base/guest.config base/test.config base/debug.config $(if $(KASAN),base/kasan.config)
 # The pristine base, for what has to be compared with it
 BASEOBJ	:= $(CACHE)/base-obj/debug$(if $(KASAN),-kasan)
+# Both once more without debug options, for what is counted
+BENCHCONFIG	:= base/guest.config base/bench.config
+BENCHOBJ	:= $(TREE)/obj-bench
+BENCHBASEOBJ	:= $(CACHE)/base-obj/bench
+ifneq ($(and $(ICOUNT),$(KASAN)),)
+$(error ICOUNT=1 boots kernels without debug options: leave KASAN=1 out)
+endif
 
 BASEDIR	= $(shell cat $(WORK)/base)
 
@@ -47,12 +54,19 @@ help:	## this text
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo 'Variables: T=glob (kselftest), KASAN=1, LINUX=dir (a 7.3 tree of yours),'
-	@echo '  CMD= FILES= MEM= SMP= KARGS= QEMU_ARGS= BASE=1 (guest), PATCH= (refresh)'
+	@echo '  CMD= FILES= MEM= SMP= KARGS= QEMU_ARGS= BASE=1 ICOUNT=1 (guest), PATCH= (refresh)'
 
 # The kernel that make guest and make shell boot
-export CMD FILES MEM SMP KARGS QEMU_ARGS
+export CMD FILES MEM SMP KARGS QEMU_ARGS ICOUNT
+ifdef ICOUNT
+GUESTOBJ = $(if $(BASE),$(BENCHBASEOBJ),$(BENCHOBJ))
+GUESTDEP = $(if $(BASE),bench-base-kernel,bench-kernel)
+GUESTTESTS =
+else
 GUESTOBJ = $(if $(BASE),$(BASEOBJ),$(OBJ))
 GUESTDEP = $(if $(BASE),base-kernel tests,tests)
+GUESTTESTS = $(TESTS)
+endif
 
 # Steps that the targets are made of
 
@@ -76,14 +90,26 @@ base-kernel: base
 	@mkdir -p $(BASEOBJ)
 	@flock -o $(BASEOBJ)/.lock scripts/kernel $(BASEDIR) $(BASEOBJ) $(CONFIG)
 
+.PHONY: bench-packages bench-kernel bench-base-kernel
+bench-packages:
+	@scripts/packages bench
+
+bench-kernel: tree
+	@$(LOCKED) scripts/kernel $(TREE) $(BENCHOBJ) $(BENCHCONFIG)
+
+bench-base-kernel: base
+	@mkdir -p $(BENCHBASEOBJ)
+	@flock -o $(BENCHBASEOBJ)/.lock scripts/kernel $(BASEDIR) $(BENCHBASEOBJ) $(BENCHCONFIG)
+
 tests: kernel
 	@$(LOCKED) scripts/selftests $(TREE) $(OBJ) $(TESTS)
 
 # What one asks for
 
-.PHONY: run kunit kselftest neighbours check guest shell
+.PHONY: run kunit kselftest neighbours check bench guest shell
 run: tests	## show each capability on real buffers, as a table
-	@guest/check $(OBJ) $(TESTS) $(OUT)/run 'guest/*' 'kselftest/dma-buf/mmap*'
+	@guest/check $(OBJ) $(TESTS) $(OUT)/run 'guest/*' \
+		kselftest/dma-buf/mmap kselftest/dma-buf/mmap_pages
 	@awk -f guest/attempts.awk $(OUT)/run/tap.log; table=$$?; \
 		$(verdict) $(OUT)/run && exit $$table
 
@@ -103,12 +129,16 @@ check: tests test-tools	## the tools' own tests, KUnit, kselftests, neighbours
 	@guest/check $(OBJ) $(TESTS) $(OUT)/check '*'
 	@$(verdict) --junit $(OUT)/junit.xml $(OUT)/check
 
-guest:	## run CMD in the guest, FILES=dir under /files; BASE=1: unpatched
+bench: bench-packages bench-base-kernel bench-kernel	## what mappings cost, in instructions: base and series
+	@$(LOCKED) scripts/kernel $(TREE) $(BENCHOBJ) $(BENCHCONFIG) -- headers
+	@bench/run $(BENCHBASEOBJ) $(BENCHOBJ) $(OUT)/bench
+
+guest:	## run CMD in the guest, FILES=dir under /files; BASE=1: unpatched; ICOUNT=1: ns are instructions
 	@$(MAKE) --no-print-directory $(GUESTDEP) >&2
-	@guest/cmd $(GUESTOBJ) $(TESTS) $(OUT)/guest
+	@guest/cmd $(GUESTOBJ) '$(GUESTTESTS)' $(OUT)/guest
 
 shell: $(GUESTDEP)	## a prompt in the guest
-	@guest/cmd --shell $(GUESTOBJ) $(TESTS) $(OUT)/guest
+	@guest/cmd --shell $(GUESTOBJ) '$(GUESTTESTS)' $(OUT)/guest
 
 .PHONY: where
 where:	## where the build tree is
@@ -129,7 +159,7 @@ bisect: base	## build the touched objects at every patch
 lint: tree	## checkpatch, shellcheck, kernel-doc, sparse and W=1 on what we touch
 	@BASE=$(BASEDIR) OUT=$(OUT)/series scripts/lint
 
-test-tools: packages	## the tests of the series tool, of the base and of the verdict
+test-tools: packages	## the tests of the series tool, the base, the verdict and the benchmark
 	@scripts/test-tools
 
 baseline: base-kernel tests	## the neighbours on the unpatched base, against guest/known-failures

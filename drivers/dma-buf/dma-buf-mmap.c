@@ -116,6 +116,19 @@ static void undo_mmap(struct vm_area_struct *vma)
 	vma->vm_private_data = NULL;
 }
 
+static __cold noinline int refuse_mmap(struct dma_buf *dmabuf,
+				       struct vm_area_struct *vma,
+				       const char *defect, bool warn)
+{
+	if (warn && first_offence(dmabuf))
+		WARN(1, "dma-buf: exporter %s (%s): mmap is %s (flags %pGv), refused\n",
+		     dmabuf->exp_name, module_name(dmabuf->owner), defect,
+		     &vma->vm_flags);
+
+	undo_mmap(vma);
+	return -EINVAL;
+}
+
 /**
  * dma_buf_mmap_exporter - let the exporter map its buffer, and check the result
  * @dmabuf:	buffer to map; its &dma_buf_ops.mmap is set
@@ -135,11 +148,11 @@ static void undo_mmap(struct vm_area_struct *vma)
  */
 int dma_buf_mmap_exporter(struct dma_buf *dmabuf, struct vm_area_struct *vma)
 {
-	bool cow_asked = vma_is_cow_mapping(vma);
+	const vma_flags_t asked = vma->flags;
 	const char *defect;
 	int ret;
 
-	mmap_assert_write_locked(vma->vm_mm);
+	lockdep_assert_held_write(&vma->vm_mm->mmap_lock);
 	/* Exporters take it, some in mmap, all in their fault handlers. */
 	lockdep_assert_not_held(&dmabuf->resv->lock.base);
 
@@ -148,17 +161,12 @@ int dma_buf_mmap_exporter(struct dma_buf *dmabuf, struct vm_area_struct *vma)
 		return ret;
 
 	defect = mmap_defect(vma);
-	if (!defect) {
-		/* Nothing is behind the end; mremap() needn't try to grow it. */
+	if (defect)
+		return refuse_mmap(dmabuf, vma, defect,
+				   !vma_flags_is_cow_mapping(&asked));
+
+	/* Nothing is behind the end; mremap() needn't try to grow it. */
+	if (!vma_test(vma, VMA_DONTEXPAND_BIT))
 		vm_flags_set(vma, VM_DONTEXPAND);
-		return 0;
-	}
-
-	if (!cow_asked && first_offence(dmabuf))
-		WARN(1, "dma-buf: exporter %s (%s): mmap is %s (flags %pGv), refused\n",
-		     dmabuf->exp_name, module_name(dmabuf->owner), defect,
-		     &vma->vm_flags);
-
-	undo_mmap(vma);
-	return -EINVAL;
+	return 0;
 }

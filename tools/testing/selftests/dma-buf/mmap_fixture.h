@@ -9,68 +9,7 @@
 #ifndef SELFTESTS_DMA_BUF_MMAP_FIXTURE_H
 #define SELFTESTS_DMA_BUF_MMAP_FIXTURE_H
 
-#include <sys/mman.h>
-
-#include "kselftest_harness.h"
-#include "exporters.h"
-#include "mapping.h"
-
-/* Some tests need a few pages at either end, and others to spare. */
-#define MIN_PAGES	5
-
-struct context {
-	const struct exporter *exporter;
-	struct dmabuf buf;
-	size_t page_size;
-	size_t pages;
-	char *view;	/* writes and checks the content, apart from the test's */
-	char name[32];
-	int nr_fds;
-};
-
-static void context_setup(struct __test_metadata *_metadata,
-			  struct context *ctx, const struct exporter *exporter,
-			  size_t size, int flags)
-{
-	const char *missing = exporter->missing();
-	int prot = PROT_READ | (flags == O_RDWR ? PROT_WRITE : 0);
-
-	if (missing)
-		SKIP(return, "%s", missing);
-
-	ctx->nr_fds = count_fds();
-	ctx->exporter = exporter;
-	ctx->page_size = getpagesize();
-	ASSERT_EQ(0, dmabuf_open(&ctx->buf, exporter, size, flags)) {
-		TH_LOG("%s gives no dma-buf", exporter->name);
-	}
-	ctx->pages = ctx->buf.size / ctx->page_size;
-	ASSERT_LE((size_t)MIN_PAGES, ctx->pages);
-
-	snprintf(ctx->name, sizeof(ctx->name), "ksft-%d", getpid());
-	ASSERT_EQ(0, dmabuf_set_name(ctx->buf.fd, ctx->name));
-
-	ctx->view = mmap(NULL, ctx->buf.size, prot, MAP_SHARED, ctx->buf.fd, 0);
-	ASSERT_NE(MAP_FAILED, ctx->view);
-	if (flags == O_RDWR)
-		fill(ctx->view, 0, ctx->pages, SEED);
-}
-
-/* After a test that went well, everything is gone. */
-static void context_teardown(struct __test_metadata *_metadata,
-			     struct context *ctx)
-{
-	if (ctx->view)
-		munmap(ctx->view, ctx->buf.size);
-	dmabuf_close(&ctx->buf);
-
-	if (_metadata->exit_code != KSFT_PASS)
-		return;
-	EXPECT_EQ(ctx->nr_fds, count_fds());
-	EXPECT_EQ(0, count_mappings("/dmabuf:"));
-	/* Without debugfs it can't be told. */
-	EXPECT_NE(1, dmabuf_alive(ctx->name));
-}
+#include "mmap_context.h"
 
 static char *map_pages(struct __test_metadata *_metadata, struct context *ctx,
 		       size_t first, size_t nr)

@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Print the table of make bench, and judge it.
+#
+#	awk [-v results=FILE] -f bench/compare.awk runs.tsv
+#
+# Each line of runs.tsv: base|series, 1|2, operation, exporter, bytes and
+# instructions, with tabs between. Of the two runs of a kernel the cheaper one
+# counts. FILE gets operation, exporter, bytes, base, series and ratio.
+#
+# The status is 1 if a row
+#	- is a regression: the series takes over 2 % more than the base,
+#	- is unstable: the two runs of a kernel are over 0.1 % apart,
+#	- is missing from one of the four runs, or can't be read;
+# or if there are none. Two instructions are never too many: the clock, which
+# has been subtracted, isn't more exact.
+#
+# Where 0.1 % comes from: of 45 rows in eight boots of the base, on an idle
+# and on a busy host, none was more than 0.01 % from any other.
+
+BEGIN {
+	FS = "\t"
+	regression = 2		# %
+	unstable = 0.1		# %
+	exact = 2		# instructions
+	# where a cost of each page makes sense
+	per_page = "^(total|mmap|touch|unmap)$"
+}
+
+function complain(text)
+{
+	complaint[++complaints] = text
+}
+
+function name(row,	f)
+{
+	split(row, f, FS)
+	return f[1] ", " f[2] ", " size(f[3])
+}
+
+function size(bytes)
+{
+	return bytes % 1048576 ? bytes / 1024 " KiB" : bytes / 1048576 " MiB"
+}
+
+/^$/ { next }
+
+NF != 6 || $1 !~ /^(base|series)$/ || $2 !~ /^[12]$/ || $5 !~ /^[0-9]+$/ ||
+$6 !~ /^[1-9][0-9]*$/ {
+	complain("line " NR " can't be read: " $0)
+	next
+}
+
+{
+	row = $3 FS $4 FS $5
+	if (!(row in known)) {
+		known[row] = 1
+		order[++rows] = row
+	}
+	if (($1, $2, row) in cost)
+		complain(name(row) ": twice in run " $2 " of the " $1)
+	cost[$1, $2, row] = $6
+}
+
+# The cheaper run; notes how far the other one is from it.
+function cheaper(kernel, row,	a, b, t, missing)
+{
+	for (t = 1; t <= 2; t++)
+		if (!((kernel, t, row) in cost)) {
+			complain(name(row) ": missing from run " t " of the " kernel)
+			missing = 1
+		}
+	if (missing)
+		return 0
+	a = cost[kernel, 1, row] + 0
+	b = cost[kernel, 2, row] + 0
+	if (b < a) {
+		t = a; a = b; b = t
+	}
+	if (b - a > exact && (b - a) * 100 > a * unstable)
+		complain(sprintf("%s: unstable, %d and %d in two runs of the %s",
+				 name(row), a, b, kernel))
+	if ((b - a) / a >= apart[kernel]) {
+		apart[kernel] = (b - a) / a
+		furthest[kernel] = name(row)
+	}
+	same[kernel] += a == b
+	return a
+}
+
+END {
+	if (!rows)
+		complain("no results")
+	else
+		printf "%-10s%-14s%8s%12s%12s%8s%16s\n", "operation", "exporter",
+		       "size", "base", "series", "ratio", "a page"
+	if (results != "")
+		printf "operation\texporter\tbytes\tbase\tseries\tratio\n" >results
+	for (i = 1; i <= rows; i++) {
+		row = order[i]
+		split(row, f, FS)
+		base = cheaper("base", row)
+		series = cheaper("series", row)
+		if (!base || !series)
+			continue
+
+		mark = ""
+		if (series - base > exact &&
+		    (series - base) * 100 > base * regression) {
+			mark = "  regression"
+			complain(sprintf("%s: regression, %d and not %d instructions (+%.2f %%)",
+					 name(row), series, base,
+					 100 * (series - base) / base))
+		}
+		pages = ""
+		if (f[1] ~ per_page && f[3] >= 1048576)
+			pages = sprintf("%.1f %7.1f", base * 4096 / f[3],
+					series * 4096 / f[3])
+		if (f[2] != last)
+			print ""
+		last = f[2]
+		line = sprintf("%-10s%-14s%8s%12d%12d%8.3f%16s%s", f[1], f[2],
+			       size(f[3]), base, series, series / base, pages, mark)
+		sub(/ +$/, "", line)
+		print line
+		if (results != "")
+			printf "%s\t%s\t%s\t%d\t%d\t%.4f\n", f[1], f[2], f[3],
+			       base, series, series / base >results
+	}
+	if (rows) {
+		print "\nExecuted instructions; \"a page\" is base and series. Two boots of each kernel:"
+		for (i = 1; i <= 2; i++) {
+			kernel = i == 1 ? "base" : "series"
+			printf "%-8s%d of %d rows are the same", kernel ":",
+			       same[kernel], rows
+			if (apart[kernel] > 0)
+				printf ", at most %.4f %% apart (%s)",
+				       100 * apart[kernel], furthest[kernel]
+			print ""
+		}
+	}
+	fflush()
+	for (i = 1; i <= complaints; i++)
+		print "error: bench: " complaint[i] >"/dev/stderr"
+	exit complaints > 0
+}

@@ -1,0 +1,154 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# bench/compare.awk must notice. Each test takes the good runs of setup() and
+# spoils one thing.
+#
+# AWK=gawk bats bench/tests/compare.bats  runs them with another awk.
+
+setup()
+{
+	compare=$BATS_TEST_DIRNAME/../compare.awk
+	runs=$BATS_TEST_TMPDIR/runs.tsv
+	local kernel run
+	for kernel in base series; do
+		for run in 1 2; do
+			row $kernel $run total udmabuf 67108864 5000000
+			row $kernel $run fault vgem 4096 10000
+		done
+	done
+}
+
+row() { (IFS=$'\t'; echo "$*") >>"$runs"; }
+
+# COST: what one run (or, without RUN, both) says of vgem's fault
+becomes()	# COST KERNEL [RUN]
+{
+	awk -v cost="$1" -v kernel="$2" -v run="${3:-}" '
+		BEGIN { FS = OFS = "\t" }
+		$1 == kernel && (run == "" || $2 == run) && $4 == "vgem" { $6 = cost }
+		{ print }' "$runs" >"$runs.new"
+	mv "$runs.new" "$runs"
+}
+
+judge()
+{
+	run "${AWK:-awk}" -v results="$BATS_TEST_TMPDIR/results.tsv" -f "$compare" "$runs"
+	echo "$output"
+}
+
+has() { grep -Eq -- "$1" <<<"$output"; }
+
+passes() { judge; [ "$status" -eq 0 ]; ! has error; }
+
+# One complaint, and that one
+fails() { judge; [ "$status" -eq 1 ]; [ "$(grep -c error: <<<"$output")" -eq 1 ]; has "error: bench: $1"; }
+
+@test "a good pair passes, as a table and as a file" {
+	becomes 5000 series
+	passes
+	has '^total +udmabuf +64 MiB +5000000 +5000000 +1\.000 +305\.2 +305\.2$'
+	has '^fault +vgem +4 KiB +10000 +5000 +0\.500$'
+	has '^series: +2 of 2 rows are the same$'
+	[ "$(wc -l <"$BATS_TEST_TMPDIR/results.tsv")" -eq 3 ]
+	grep -qx $'fault\tvgem\t4096\t10000\t5000\t0.5000' "$BATS_TEST_TMPDIR/results.tsv"
+}
+
+@test "exactly 2 % more is no regression" {
+	becomes 10200 series
+	passes
+	has ' 1\.020$'
+}
+
+@test "over 2 % more is a regression, and the row is named" {
+	becomes 10201 series
+	fails 'fault, vgem, 4 KiB: regression, 10201 and not 10000 instructions \(\+2\.01 %\)'
+	has ' 1\.020 +regression$'
+}
+
+@test "two instructions are no regression of a few, three are" {
+	becomes 10 base
+	becomes 12 series
+	passes
+	becomes 13 series
+	fails 'fault, vgem, 4 KiB: regression, 13 and not 10 '
+}
+
+@test "the cheaper run is the one that counts" {
+	becomes 10196 series 1
+	becomes 10205 series 2
+	passes
+	has ' 10196 '
+	becomes 10205 series 1
+	becomes 10196 series 2
+	passes
+	has ' 10196 '
+}
+
+@test "runs that are exactly 0.1 % apart will do, and it is said" {
+	becomes 10010 base 2
+	passes
+	has '^base: +1 of 2 rows are the same, at most 0\.1000 % apart \(fault, vgem, 4 KiB\)$'
+}
+
+@test "runs that are over 0.1 % apart are unstable, in either order" {
+	becomes 10011 base 2
+	fails 'fault, vgem, 4 KiB: unstable, 10000 and 10011 in two runs of the base'
+	becomes 10000 base
+	becomes 10011 series 1
+	fails 'fault, vgem, 4 KiB: unstable, 10000 and 10011 in two runs of the series'
+}
+
+@test "runs that are two instructions apart are stable, three are not" {
+	becomes 10 base
+	becomes 10 series
+	becomes 12 base 2
+	passes
+	becomes 13 base 2
+	fails 'fault, vgem, 4 KiB: unstable, 10 and 13 in two runs of the base'
+}
+
+@test "a row that a run doesn't have is an error" {
+	local kernel nr
+	for kernel in base series; do
+		for nr in 1 2; do
+			rm "$runs"
+			setup
+			sed -i "/^$kernel\t$nr\tfault/d" "$runs"
+			fails "fault, vgem, 4 KiB: missing from run $nr of the $kernel"
+		done
+	done
+}
+
+@test "a row that a kernel doesn't have is an error" {
+	sed -i '/^base.*fault/d' "$runs"
+	judge
+	[ "$status" -eq 1 ]
+	has 'missing from run 1 of the base'
+	has 'missing from run 2 of the base'
+}
+
+@test "a row that is there twice is an error" {
+	row base 1 fault vgem 4096 10000
+	fails 'fault, vgem, 4 KiB: twice in run 1 of the base'
+}
+
+@test "nothing at all is an error" {
+	: >"$runs"
+	fails 'no results'
+	echo >"$runs"
+	fails 'no results'
+}
+
+@test "a line that can't be read is an error" {
+	local line
+	for line in 'base 1 total' $'base\t1\ttotal\tx\t4096' \
+		    $'other\t1\ttotal\tx\t4096\t7' $'base\t3\ttotal\tx\t4096\t7' \
+		    $'base\t1\ttotal\tx\t4096\t0' $'base\t1\ttotal\tx\t4096\t-7' \
+		    $'base\t1\ttotal\tx\t4K\t7'; do
+		rm "$runs"
+		setup
+		echo "$line" >>"$runs"
+		fails 'line 9 can.t be read'
+	done
+}
