@@ -57,6 +57,9 @@
  * with remap_pfnmap_pages() or remap_pfnmap_vmalloc().
  */
 
+/* So many PFNs are looked at one by one, before the page table is locked. */
+#define PFNS_APART	16UL
+
 /* A part of a run that goes to a range of addresses */
 struct pfnmap_walk {
 	struct vm_area_struct *vma;
@@ -119,16 +122,13 @@ static int common_prot(const struct pfnmap_run *run, unsigned long index,
 	return pfnmap_setup_cachemode(run->pfn + index, nr << PAGE_SHIFT, prot);
 }
 
-/*
- * PFN and protection of an entry of @order for [@addr, @end). The cache mode is
- * that of its first page, as for vmf_insert_pfn_pmd(), if the last one agrees.
- */
+/* PFN and protection of an entry of @order for [@addr, @end), if one fits */
 static bool fits_huge(const struct pfnmap_walk *walk, unsigned int order,
 		      unsigned long addr, unsigned long end,
 		      unsigned long *pfn, pgprot_t *prot)
 {
 	const struct pfnmap_run *run = walk->run;
-	unsigned long index, nr = 1UL << order;
+	unsigned long index, i, nr = 1UL << order;
 
 	if (!(walk->orders & BIT(order)) || end - addr != PAGE_SIZE << order)
 		return false;
@@ -138,12 +138,13 @@ static bool fits_huge(const struct pfnmap_walk *walk, unsigned int order,
 	if (!IS_ALIGNED(*pfn, nr) || !run_is_contiguous(run, index, nr))
 		return false;
 
-	if (!pfn_modify_allowed(*pfn, run->prot) ||
-	    !pfn_modify_allowed(*pfn + nr - 1, run->prot))
-		return false;
+	if (arch_has_pfn_modify_check())
+		for (i = 0; i < nr; i++)
+			if (!pfn_modify_allowed(*pfn + i, run->prot))
+				return false;
 
-	*prot = pfn_prot(run, *pfn);
-	return pgprot_val(*prot) == pgprot_val(pfn_prot(run, *pfn + nr - 1));
+	*prot = run->prot;
+	return !pfnmap_setup_cachemode(*pfn, nr << PAGE_SHIFT, prot);
 }
 
 /*
@@ -162,7 +163,7 @@ pte_t *fill_alike(const struct pfnmap_walk *walk, unsigned long addr,
 {
 	unsigned long index = run_index(walk, addr);
 	unsigned long pfn = walk->run->pfn + index;
-	struct page **page = walk->run->pages + index;
+	struct page **page = has_pages ? walk->run->pages + index : NULL;
 
 	for (; pte < end; pte++, page++, pfn++, addr += PAGE_SIZE) {
 		if (unlikely(!pte_none(ptep_get(pte)))) {
@@ -179,27 +180,27 @@ pte_t *fill_alike(const struct pfnmap_walk *walk, unsigned long addr,
 	return pte;
 }
 
-/* The same where each PFN has to be looked at. */
+/* The same where each PFN has to be looked at; @step is 1 if it has its @prot. */
 static pte_t *fill_each(const struct pfnmap_walk *walk, unsigned long addr,
-			pte_t *pte, pte_t *end, int *err)
+			pte_t *pte, pte_t *end, const pgprot_t *prot, int step,
+			int *err)
 {
 	unsigned long index = run_index(walk, addr);
-	const struct pfnmap_run *run = walk->run;
 
-	for (; pte < end; pte++, index++, addr += PAGE_SIZE) {
-		unsigned long pfn = run_pfn(run, index);
+	for (; pte < end; pte++, prot += step, index++, addr += PAGE_SIZE) {
+		unsigned long pfn = run_pfn(walk->run, index);
 
 		if (!pte_none(ptep_get(pte))) {
 			if (walk->empty)
 				break;
 			continue;
 		}
-		if (!pfn_modify_allowed(pfn, run->prot)) {
+		if (!pfn_modify_allowed(pfn, *prot)) {
 			*err = -EACCES;
 			break;
 		}
 		set_pte_at(walk->vma->vm_mm, addr, pte,
-			   pte_mkspecial(pfn_pte(pfn, pfn_prot(run, pfn))));
+			   pte_mkspecial(pfn_pte(pfn, *prot)));
 		update_mmu_cache(walk->vma, addr, pte);
 	}
 	return pte;
@@ -210,34 +211,42 @@ static int fill_ptes(const struct pfnmap_walk *walk, pmd_t *pmd,
 		     unsigned long *addr, unsigned long end)
 {
 	unsigned long nr = (end - *addr) >> PAGE_SHIFT;
+	unsigned long index = run_index(walk, *addr);
 	struct mm_struct *mm = walk->vma->vm_mm;
+	pgprot_t prot[PFNS_APART];
 	pte_t *pte, *first;
+	unsigned long i;
 	spinlock_t *ptl;
-	pgprot_t prot;
 	bool alike;
 	int err = 0;
 
 	if (pte_alloc(mm, pmd))
 		return -ENOMEM;
 
-	alike = !common_prot(walk->run, run_index(walk, *addr), nr, &prot) &&
-		!arch_has_pfn_modify_check();
+	alike = !common_prot(walk->run, index, nr, prot);
+	if (!alike) {
+		nr = min(nr, PFNS_APART);
+		for (i = 0; i < nr; i++)
+			prot[i] = pfn_prot(walk->run,
+					   run_pfn(walk->run, index + i));
+	}
 
 	first = pte_offset_map_lock(mm, pmd, *addr, &ptl);
 	if (!first)
 		return 0;
 	lazy_mmu_mode_enable();
-	if (!alike)
-		pte = fill_each(walk, *addr, first, first + nr, &err);
+	if (!alike || arch_has_pfn_modify_check())
+		pte = fill_each(walk, *addr, first, first + nr, prot, !alike,
+				&err);
 	else if (walk->run->pages)
-		pte = fill_alike(walk, *addr, first, first + nr, prot, true);
+		pte = fill_alike(walk, *addr, first, first + nr, prot[0], true);
 	else
-		pte = fill_alike(walk, *addr, first, first + nr, prot, false);
+		pte = fill_alike(walk, *addr, first, first + nr, prot[0], false);
 	lazy_mmu_mode_disable();
 	pte_unmap_unlock(first, ptl);
 
 	*addr += (pte - first) << PAGE_SHIFT;
-	if (*addr < end && !err)
+	if (pte < first + nr && !err)
 		err = -EBUSY;
 	return err;
 }
@@ -280,6 +289,9 @@ static int fill_pud(const struct pfnmap_walk *walk, unsigned long *addr,
 	if (!pud)
 		return -ENOMEM;
 
+	/* All of them, because a level that is folded leaves @end as it is. */
+	end = pgd_addr_end(*addr, end);
+	end = p4d_addr_end(*addr, end);
 	next = pud_addr_end(*addr, end);
 	if (PUD_ENTRIES && pud_none(pudp_get(pud)) &&
 	    fits_huge(walk, PUD_ORDER, *addr, next, &pfn, &prot))
@@ -433,15 +445,17 @@ static vm_fault_t insert_many(struct vm_fault *vmf, unsigned int order,
  * allow, if the VMA may have huge ones. With MADV_RANDOM, no other than the one
  * that faulted is made.
  *
- * In a VMA of a driver with pfn_mkwrite, entries are read-only at first. A huge
- * one becomes writable in huge_fault, for a write: the driver has to note the
- * write after that.
+ * With an @order, the entry of a write fault becomes writable and dirty if the
+ * VMA is writable, also one of the same memory that is there already. That is
+ * for drivers with pfn_mkwrite, whose vm_page_prot is read-only: mm calls
+ * pfn_mkwrite for small entries, and huge_fault again for huge ones.
  *
  * Context: Process context, in a fault handler: holds the mmap_lock or the lock
  * of the VMA. May sleep, and allocates with GFP_KERNEL. The caller's locks keep
  * the memory where it is, as for vmf_insert_pfn().
  * Return: %VM_FAULT_NOPAGE if there is an entry for the page that faulted, even
- * if there was not enough memory for others; &pfnmap_run.mapped tells.
+ * if there was not enough memory for others, which &pfnmap_run.mapped tells; or
+ * if the page table has changed and the access has to be tried again.
  * %VM_FAULT_FALLBACK if no entry of @order fits; nothing has been done then.
  * %VM_FAULT_OOM for a lack of memory. %VM_FAULT_SIGBUS if the page is not in
  * @run, the architecture does not allow to map it, or the VMA is not %VM_PFNMAP
@@ -455,6 +469,7 @@ vm_fault_t vmf_insert_pfnmap_run(struct vm_fault *vmf, unsigned int order,
 	unsigned long start, end, nr;
 	vm_fault_t ret;
 
+	/* Only lockdep knows whose lock it is; what is left without it costs. */
 	if (IS_ENABLED(CONFIG_LOCKDEP))
 		vma_assert_stabilised(vma);
 	run->mapped = 0;
@@ -549,13 +564,13 @@ int remap_pfnmap_pages(struct vm_area_struct *vma, struct page **pages,
 		       unsigned long nr, pgoff_t pgoff)
 {
 	struct pfnmap_run run = {
-		.pages = pages + pgoff,
 		.nr = vma_pages(vma),
 		.prot = vma->vm_page_prot,
 	};
 
 	if (pgoff >= nr || run.nr > nr - pgoff)
 		return -ENXIO;
+	run.pages = pages + pgoff;
 	return remap_run(vma, &run);
 }
 EXPORT_SYMBOL_GPL(remap_pfnmap_pages);

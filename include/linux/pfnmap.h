@@ -12,15 +12,16 @@
  * struct pfnmap_run - memory that a fault handler can map
  * @pgoff:	where it begins, a page index as &vm_fault.pgoff is
  * @nr:		how long it is, in pages
- * @pages:	a page for each of them, in any physical order; NULL if the run is
- *		physically contiguous
+ * @pages:	a page for each of them, in any physical order, none of them NULL;
+ *		or NULL if the run is physically contiguous
  * @pfn:	PFN of its first page, if @pages is NULL
  * @prot:	protection of the entries; on x86, the cache mode is that of the
  *		memory
  * @around:	map no more than the naturally aligned window of that many pages
  *		that the fault is in, a power of two; 0 for no such limit
  * @mapped:	set by vmf_insert_pfnmap_run(): how many pages have an entry now,
- *		counted from the first that was to be mapped
+ *		counted from the first that was to be mapped up to the first that
+ *		could not be
  *
  * A run may be larger than the VMA; what is outside of the VMA is left out. So
  * a handler describes its whole buffer and needn't know where the VMA begins,

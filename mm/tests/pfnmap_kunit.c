@@ -17,6 +17,10 @@
 #include <linux/prandom.h>
 #include <linux/sched/mm.h>
 #include <linux/vmalloc.h>
+#ifdef CONFIG_X86
+#include <asm/memtype.h>
+#include <asm/set_memory.h>
+#endif
 
 #include "../internal.h"
 #include "pfnmap_model.h"
@@ -689,6 +693,64 @@ static void test_pages(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, page_ref_count(t->block[0]), refs);
 	unmap(t, AT, 3 * nr);
 }
+
+#ifdef CONFIG_X86
+static unsigned long cache_bits(unsigned long addr)
+{
+	struct follow_pfnmap_args args = { .address = addr };
+	unsigned long bits = ~0UL;
+
+	mmap_read_lock(current->mm);
+	args.vma = vma_lookup(current->mm, addr);
+	if (args.vma && !follow_pfnmap_start(&args)) {
+		bits = pgprot_val(args.pgprot) & _PAGE_CACHE_MASK;
+		follow_pfnmap_end(&args);
+	}
+	mmap_read_unlock(current->mm);
+	return bits;
+}
+
+/* Each page has its own, and no huge entry covers two. */
+static void test_memory_of_two_cache_modes(struct kunit *test)
+{
+	unsigned long wb = pgprot_val(pt_prot(true)) & _PAGE_CACHE_MASK;
+	unsigned long wc = pgprot_val(pgprot_writecombine(pt_prot(true))) &
+			   _PAGE_CACHE_MASK;
+	struct pfnmap_test *t = test->priv;
+	unsigned long nr = 1UL << t->block_order;
+	unsigned long last = (unsigned long)page_address(t->block[0] + nr - 1);
+
+	if (!pat_enabled())
+		kunit_skip(test, "the CPU has no PAT");
+
+	for (unsigned long i = 0; i < nr; i++)
+		t->pages[i] = t->block[0] + i;
+	t->unchecked = true;
+	KUNIT_ASSERT_EQ(test, 0, set_memory_wc(last, 1));
+	for (int how = 0; how < 3; how++) {
+		map(t, AT, nr, 0, true);
+		set_run(t, 0, nr, page_to_pfn(t->block[0]));
+		if (how == 1)
+			t->run.pages = t->pages;
+		if (how == 2)
+			t->run.around = 1;
+		KUNIT_EXPECT_EQ(test, pt_fault(t, AT, 0), VM_FAULT_NOPAGE);
+		if (how == 2)
+			KUNIT_EXPECT_EQ(test, VM_FAULT_NOPAGE,
+					pt_fault(t, page_addr(AT, nr - 1), 0));
+		KUNIT_EXPECT_EQ(test, cache_bits(AT), wb);
+		KUNIT_EXPECT_EQ(test, cache_bits(page_addr(AT, nr - 1)), wc);
+		/* The model knows of one mode only: it is told. */
+		model_set(t, AT, how < 2 ? nr : 1, PTE, t->run.pfn,
+			  pt_prot(true));
+		model_set(t, page_addr(AT, nr - 1), 1, PTE,
+			  t->run.pfn + nr - 1, pt_prot(true));
+		KUNIT_EXPECT_TRUE(test, holds(t));
+		unmap(t, AT, nr);
+	}
+	KUNIT_EXPECT_EQ(test, 0, set_memory_wb(last, 1));
+}
+#endif /* CONFIG_X86 */
 
 /* Refusals: nothing is mapped, and no page table made for it. */
 
@@ -1645,6 +1707,9 @@ static struct kunit_case pfnmap_cases[] = {
 	KUNIT_CASE(test_write_without_vm_write),
 	KUNIT_CASE(test_vma_lock),
 	KUNIT_CASE(test_pages),
+#ifdef CONFIG_X86
+	KUNIT_CASE(test_memory_of_two_cache_modes),
+#endif
 	KUNIT_CASE_SLOW(test_random),
 	KUNIT_CASE_SLOW(test_random_puds),
 	KUNIT_CASE(test_page_not_in_run),

@@ -12,6 +12,7 @@
 
 #include <drm/drm.h>
 #include <drm/drm_mode.h>
+#include <drm/qxl_drm.h>
 #include <linux/dma-buf.h>
 #include <linux/dma-heap.h>
 #include <linux/memfd.h>
@@ -26,6 +27,9 @@
 #define BUFINFO		"/sys/kernel/debug/dma_buf/bufinfo"
 
 #define SZ_2M		(2UL << 20)
+
+#define ALL_PAGES		SIZE_MAX	/* for .pages_per_fault */
+#define TTM_PAGES_PER_FAULT	16		/* TTM_BO_VM_NUM_PREFAULT */
 
 /* Heaps */
 
@@ -285,9 +289,9 @@ off_t dmabuf_memfd_offset(const struct dmabuf *buf, size_t page)
 	return page * page_size;
 }
 
-/* vgem */
+/* DRM */
 
-static int vgem_open(void)
+static int card_open(const char *driver)
 {
 	char path[sizeof(DRI "/card") + 4];
 	int i;
@@ -305,55 +309,100 @@ static int vgem_open(void)
 		version.name = name;
 		version.name_len = sizeof(name) - 1;
 		if (!ioctl(fd, DRM_IOCTL_VERSION, &version) &&
-		    !strcmp(name, "vgem"))
+		    !strcmp(name, driver))
 			return fd;
 		close(fd);
 	}
 	return -ENODEV;
 }
 
-static const char *vgem_missing(void)
+static bool has_card(const char *driver)
 {
-	int fd = vgem_open();
+	int fd = card_open(driver);
 
 	if (fd < 0)
-		return "no card of the driver vgem in " DRI;
+		return false;
 	close(fd);
-	return NULL;
+	return true;
 }
 
-static int vgem_create(struct dmabuf *buf, int flags)
+/* These make a buffer of buf->size and a handle of it. */
+
+static int dumb_alloc(int card, struct dmabuf *buf, __u32 *handle)
 {
+	/* A page a line; qxl_mode_dumb_create() has no 8 bits per pixel. */
 	struct drm_mode_create_dumb dumb = {
-		.bpp = 8,
-		.width = getpagesize(),
+		.bpp = 32,
+		.width = getpagesize() / 4,
 		.height = buf->size / getpagesize(),
 	};
+
+	if (ioctl(card, DRM_IOCTL_MODE_CREATE_DUMB, &dumb))
+		return -errno;
+	*handle = dumb.handle;
+	buf->size = dumb.size;
+	return 0;
+}
+
+/* qxl_alloc_ioctl(): QXL_GEM_DOMAIN_VRAM */
+static int qxl_vram_alloc(int card, struct dmabuf *buf, __u32 *handle)
+{
+	struct drm_qxl_alloc alloc = { .size = buf->size };
+
+	if (ioctl(card, DRM_IOCTL_QXL_ALLOC, &alloc))
+		return -errno;
+	*handle = alloc.handle;
+	return 0;
+}
+
+static int drm_create(const char *driver, struct dmabuf *buf, int flags,
+		      int (*alloc)(int card, struct dmabuf *buf, __u32 *handle))
+{
 	struct drm_prime_handle prime = {
 		/* The first export decides: DRM_RDWR or nothing. */
 		.flags = DRM_CLOEXEC | (flags == O_RDWR ? DRM_RDWR : 0),
 	};
-	int card, ret = 0;
+	int card, ret;
 
-	card = vgem_open();
+	card = card_open(driver);
 	if (card < 0)
 		return card;
 
-	if (ioctl(card, DRM_IOCTL_MODE_CREATE_DUMB, &dumb)) {
-		ret = -errno;
-		goto out;
+	ret = alloc(card, buf, &prime.handle);
+	if (!ret) {
+		if (ioctl(card, DRM_IOCTL_PRIME_HANDLE_TO_FD, &prime))
+			ret = -errno;
+		else
+			buf->fd = prime.fd;
 	}
-	prime.handle = dumb.handle;
-	if (ioctl(card, DRM_IOCTL_PRIME_HANDLE_TO_FD, &prime)) {
-		ret = -errno;
-		goto out;
-	}
-	buf->fd = prime.fd;
-	buf->size = dumb.size;
-out:
 	/* Takes the handle along; the dma-buf holds the object. */
 	close(card);
 	return ret;
+}
+
+static const char *vgem_missing(void)
+{
+	return has_card("vgem") ? NULL : "no card of the driver vgem in " DRI;
+}
+
+static int vgem_create(struct dmabuf *buf, int flags)
+{
+	return drm_create("vgem", buf, flags, dumb_alloc);
+}
+
+static const char *qxl_missing(void)
+{
+	return has_card("qxl") ? NULL : "no card of the driver qxl in " DRI;
+}
+
+static int qxl_create(struct dmabuf *buf, int flags)
+{
+	return drm_create("qxl", buf, flags, dumb_alloc);
+}
+
+static int qxl_vram_create(struct dmabuf *buf, int flags)
+{
+	return drm_create("qxl", buf, flags, qxl_vram_alloc);
 }
 
 /* All of them */
@@ -368,18 +417,22 @@ const struct exporter cma_heap = {
 	.name = "cma_heap",
 	.missing = cma_heap_missing,
 	.create = cma_heap_create,
+	/* cma_heap_vm_huge_fault(): a page table */
+	.pages_per_fault = 512,
 };
 
 const struct exporter udmabuf = {
 	.name = "udmabuf",
 	.missing = udmabuf_missing,
 	.create = udmabuf_create,
+	.pages_per_fault = ALL_PAGES,
 };
 
 const struct exporter udmabuf_list = {
 	.name = "udmabuf_list",
 	.missing = udmabuf_missing,
 	.create = udmabuf_list_create,
+	.pages_per_fault = ALL_PAGES,
 };
 
 const struct exporter udmabuf_huge = {
@@ -387,12 +440,32 @@ const struct exporter udmabuf_huge = {
 	.missing = udmabuf_huge_missing,
 	.create = udmabuf_huge_create,
 	.granule = SZ_2M,
+	.pages_per_fault = ALL_PAGES,
 };
 
 const struct exporter vgem = {
 	.name = "vgem",
 	.missing = vgem_missing,
 	.create = vgem_create,
+	.pages_per_fault = 1,
+	.faults_on_write = true,
+};
+
+/* In system memory (qxl_mode_dumb_create(): QXL_GEM_DOMAIN_CPU) */
+const struct exporter qxl = {
+	.name = "qxl",
+	.missing = qxl_missing,
+	.create = qxl_create,
+	.pages_per_fault = TTM_PAGES_PER_FAULT,
+	.access = true,
+};
+
+/* qxl_bo_driver has no access_memory for it (ttm_bo_access()). */
+const struct exporter qxl_vram = {
+	.name = "qxl_vram",
+	.missing = qxl_missing,
+	.create = qxl_vram_create,
+	.pages_per_fault = TTM_PAGES_PER_FAULT,
 };
 
 int dmabuf_open(struct dmabuf *buf, const struct exporter *exporter,

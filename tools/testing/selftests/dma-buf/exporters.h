@@ -34,6 +34,20 @@ struct exporter {
 	int (*create)(struct dmabuf *buf, int flags);
 
 	size_t granule;		/* bytes; 0: pages */
+
+	/*
+	 * A page fault maps up to so many pages, of those from its address on
+	 * at least. 0: there are none, mmap() maps all of it.
+	 */
+	size_t pages_per_fault;
+	bool faults_on_write;	/* and then once a page (vm_ops->pfn_mkwrite) */
+
+	/*
+	 * ptrace and /proc/pid/mem copy what is in the mapping, without getting
+	 * hold of a page: __access_remote_vm() calls vm_ops->access. Few
+	 * exporters have it; this is ttm_bo_vm_access().
+	 */
+	bool access;
 };
 
 extern const struct exporter system_heap;
@@ -42,6 +56,8 @@ extern const struct exporter udmabuf;		/* one range of a 4K memfd */
 extern const struct exporter udmabuf_list;	/* its pages in reverse order */
 extern const struct exporter udmabuf_huge;	/* a memfd of 2M hugetlb pages */
 extern const struct exporter vgem;
+extern const struct exporter qxl;		/* TTM, in system memory */
+extern const struct exporter qxl_vram;		/* TTM, in the device's memory */
 
 int dmabuf_open(struct dmabuf *buf, const struct exporter *exporter,
 		size_t size, int flags);

@@ -31,6 +31,9 @@
 #define MAP_UNKNOWN	0x01000000	/* no flag, on any architecture */
 #define PM_SOFT_DIRTY	0x0080000000000000ULL	/* fs/proc/task_mmu.c */
 
+/* What a page table covers where pages are 4K; elsewhere just an alignment */
+#define PAGE_TABLE	(2UL << 20)
+
 #define COPY_PAGES	4
 
 static char scratch[COPY_PAGES * 65536];
@@ -602,6 +605,42 @@ TEST_F(mapping, offset)
 	report(ctx, "mmap at offset", "works");
 }
 
+/*
+ * How much a page fault maps, as the exporter says. At an address where no page
+ * table begins within a small buffer, as that may make a difference.
+ */
+TEST_F(mapping, page_faults)
+{
+	struct context *ctx = &self->ctx;
+	const struct exporter *exporter = ctx->exporter;
+	size_t size = ctx->buf.size, least = 0, most = 0;
+	char *area = reserve(_metadata, size + PAGE_TABLE);
+	unsigned long to = (unsigned long)area + PAGE_TABLE - 1;
+	char result[32];
+	long faults;
+	char *map;
+
+	if (exporter->pages_per_fault) {
+		least = 1;
+		most = 1 + (ctx->pages - 1) / exporter->pages_per_fault;
+	}
+	if (exporter->faults_on_write)
+		most += ctx->pages;
+
+	map = (char *)(to / PAGE_TABLE * PAGE_TABLE);
+	ASSERT_EQ(map, mmap(map, size, PROT_READ | PROT_WRITE,
+			    MAP_SHARED | MAP_FIXED, ctx->buf.fd, 0));
+	faults = faults_of_touch(map, size);
+	ASSERT_LE((long)least, faults);
+	ASSERT_GE((long)most, faults);
+	ASSERT_EQ(0, faults_of_touch(map, size));
+	ASSERT_EQ(-1, wrong_page(map, 0, ctx->pages, SEED));
+
+	unmap(_metadata, area, size + PAGE_TABLE);
+	snprintf(result, sizeof(result), "%ld, %zu pages", faults, ctx->pages);
+	report(ctx, "page faults", result);
+}
+
 /* The VMA holds the file. Nothing else does, here. */
 TEST_F(mapping, outlives_the_fd)
 {
@@ -793,6 +832,14 @@ FIXTURE_VARIANT_ADD(readonly, cma_heap) {
 
 FIXTURE_VARIANT_ADD(readonly, vgem) {
 	.exporter = &vgem,
+};
+
+FIXTURE_VARIANT_ADD(readonly, qxl) {
+	.exporter = &qxl,
+};
+
+FIXTURE_VARIANT_ADD(readonly, qxl_vram) {
+	.exporter = &qxl_vram,
 };
 
 FIXTURE_SETUP(readonly)

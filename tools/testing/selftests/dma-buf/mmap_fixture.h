@@ -104,6 +104,17 @@ FIXTURE_VARIANT_ADD(mapping, vgem) {
 	.pages = 6,
 };
 
+/* Three page faults (TTM_BO_VM_NUM_PREFAULT) */
+FIXTURE_VARIANT_ADD(mapping, qxl) {
+	.exporter = &qxl,
+	.pages = 16 + 16 + 3,
+};
+
+FIXTURE_VARIANT_ADD(mapping, qxl_vram) {
+	.exporter = &qxl_vram,
+	.pages = 16 + 16 + 3,
+};
+
 FIXTURE_SETUP(mapping)
 {
 	size_t size = variant->bytes ?: variant->pages * getpagesize();

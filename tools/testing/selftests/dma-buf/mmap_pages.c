@@ -10,6 +10,9 @@
  * touched as well as on one whose page table entries are there (the fast GUP
  * path looks only at those). None leaves a trace: content, target and address
  * space are as before.
+ *
+ * What makes a copy needs no page. The copies of ptrace and /proc/pid/mem are
+ * with the exporter's consent: where it has vm_ops->access, they work.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -534,21 +537,35 @@ TEST_F(mapping, longterm_pin)
 	}
 }
 
+/* What goes by the content, and not by pages */
+static void check_access(struct __test_metadata *_metadata,
+			 struct context *ctx, const struct attempt *access)
+{
+	struct attempt attempt = *access;
+
+	attempt.on_memory = ALL;
+	attempt.on_dmabuf = -EIO;
+	if (ctx->exporter->access) {
+		attempt.on_dmabuf = ALL;
+		attempt.result = "works";
+	}
+	check_attempt(_metadata, ctx, &attempt);
+}
+
 /*
  * __access_remote_vm() finds neither a page nor vm_ops->access, moves 0 bytes,
- * and generic_ptrace_{peek,poke}data() make -EIO of that.
+ * and generic_ptrace_{peek,poke}data() make -EIO of that. What was poked is put
+ * back.
  */
 static long try_ptrace(struct __test_metadata *_metadata,
 		       const struct window *window, unsigned long request)
 {
 	unsigned long data = ~0UL, word = page_mark(SEED, window->page);
-	unsigned long arg = (unsigned long)&data;
+	unsigned long other = page_mark(OTHER_SEED, window->page);
+	bool poke = request == PTRACE_POKEDATA;
 	long result = ALL;
 	int status;
 	pid_t pid;
-
-	if (request == PTRACE_POKEDATA)
-		arg = word;
 
 	pid = fork();
 	if (!pid) {
@@ -562,11 +579,17 @@ static long try_ptrace(struct __test_metadata *_metadata,
 	ASSERT_EQ(pid, waitpid(pid, &status, 0));
 	ASSERT_TRUE(WIFSTOPPED(status));
 
-	/* Not by libc, whose PTRACE_PEEKDATA returns the data */
-	if (syscall(__NR_ptrace, request, pid, window->addr, arg))
+	if (poke && ptrace(PTRACE_POKEDATA, pid, window->addr, other))
 		result = -errno;
-	ASSERT_EQ(request == PTRACE_PEEKDATA && result == ALL ? word : ~0UL,
-		  data);
+	if (!poke || result == ALL) {
+		/* Not by libc, whose PTRACE_PEEKDATA returns the data */
+		if (syscall(__NR_ptrace, PTRACE_PEEKDATA, pid, window->addr,
+			    &data))
+			result = -errno;
+		ASSERT_EQ(result != ALL ? ~0UL : poke ? other : word, data);
+	}
+	if (poke && result == ALL)
+		ASSERT_EQ(0, ptrace(PTRACE_POKEDATA, pid, window->addr, word));
 
 	kill(pid, SIGKILL);
 	ASSERT_EQ(pid, waitpid(pid, &status, 0));
@@ -575,27 +598,26 @@ static long try_ptrace(struct __test_metadata *_metadata,
 
 TEST_F(mapping, ptrace_peek)
 {
-	check_attempt(_metadata, &self->ctx, &(struct attempt) {
+	check_access(_metadata, &self->ctx, &(struct attempt) {
 		.name = "ptrace peek",
 		.make = try_ptrace,
 		.arg = PTRACE_PEEKDATA,
-		.on_memory = ALL,
-		.on_dmabuf = -EIO,
 	});
 }
 
 TEST_F(mapping, ptrace_poke)
 {
-	check_attempt(_metadata, &self->ctx, &(struct attempt) {
+	check_access(_metadata, &self->ctx, &(struct attempt) {
 		.name = "ptrace poke",
 		.make = try_ptrace,
 		.arg = PTRACE_POKEDATA,
-		.on_memory = ALL,
-		.on_dmabuf = -EIO,
 	});
 }
 
-/* mem_rw(): as ptrace, -EIO when access_remote_vm() moved nothing */
+/*
+ * mem_rw(): as ptrace, -EIO when access_remote_vm() moved nothing. The content
+ * is put back.
+ */
 static long try_proc_mem(struct __test_metadata *_metadata,
 			 const struct window *window, unsigned long write)
 {
@@ -617,28 +639,26 @@ static long try_proc_mem(struct __test_metadata *_metadata,
 	}
 	if (result == ALL)
 		ASSERT_EQ(0, memcmp(scratch, window->addr, window->len));
+	if (result == ALL && write)
+		fill(window->addr, window->page, WINDOW_PAGES, SEED);
 	close(mem);
 	return result;
 }
 
 TEST_F(mapping, proc_mem_read)
 {
-	check_attempt(_metadata, &self->ctx, &(struct attempt) {
+	check_access(_metadata, &self->ctx, &(struct attempt) {
 		.name = "/proc/pid/mem read",
 		.make = try_proc_mem,
-		.on_memory = ALL,
-		.on_dmabuf = -EIO,
 	});
 }
 
 TEST_F(mapping, proc_mem_write)
 {
-	check_attempt(_metadata, &self->ctx, &(struct attempt) {
+	check_access(_metadata, &self->ctx, &(struct attempt) {
 		.name = "/proc/pid/mem write",
 		.make = try_proc_mem,
 		.arg = true,
-		.on_memory = ALL,
-		.on_dmabuf = -EIO,
 	});
 }
 

@@ -652,6 +652,18 @@ FIXTURE_VARIANT_ADD(stress, vgem_thp) {
 	.pages = 5,
 };
 
+FIXTURE_VARIANT_ADD(stress, qxl) {
+	.exporter = &qxl,
+	.bytes = 6 << 20,
+	.pages = 5,
+};
+
+FIXTURE_VARIANT_ADD(stress, qxl_vram) {
+	.exporter = &qxl_vram,
+	.bytes = 6 << 20,
+	.pages = 5,
+};
+
 static void *shared_memory(struct __test_metadata *_metadata, size_t len)
 {
 	void *mem = mmap(NULL, len, PROT_READ | PROT_WRITE,
