@@ -499,6 +499,23 @@ static void test_entry_is_there_already(struct kunit *test)
 	}
 }
 
+/* The same for a single page, where the second call has another PFN */
+static void test_page_is_there_already(struct kunit *test)
+{
+	struct pfnmap_test *t = test->priv;
+
+	t->again = true;
+	t->again_further = 100;
+	map(t, AT, 10, 0, true);
+	set_run(t, 0, 10, DEVICE_PFN);
+	t->run.around = 1;
+	KUNIT_EXPECT_EQ(test, touch(t, AT + 3 * PAGE_SIZE, 0), VM_FAULT_NOPAGE);
+	KUNIT_ASSERT_EQ(test, t->nr_calls, 2);
+	KUNIT_EXPECT_EQ(test, t->calls[1].mapped, 1);
+	KUNIT_EXPECT_EQ(test, pfn_at(t, AT + 3 * PAGE_SIZE), DEVICE_PFN + 3);
+	unmap(t, AT, 10);
+}
+
 static void test_window_around_the_fault(struct kunit *test)
 {
 	struct pfnmap_test *t = test->priv;
@@ -1699,6 +1716,7 @@ static struct kunit_case pfnmap_cases[] = {
 	KUNIT_CASE(test_huge_entry_from_fault),
 	KUNIT_CASE(test_existing_entries_stay),
 	KUNIT_CASE(test_entry_is_there_already),
+	KUNIT_CASE(test_page_is_there_already),
 	KUNIT_CASE(test_window_around_the_fault),
 	KUNIT_CASE(test_madv_random),
 	KUNIT_CASE(test_write_fault),

@@ -351,8 +351,10 @@ static vm_fault_t call_api(struct vm_fault *vmf, unsigned int order)
 		ret = VM_FAULT_FALLBACK;
 	} else {
 		ret = call(t, vmf, order);
-		if (t->again)
+		if (t->again) {
+			t->run.pfn += t->again_further;
 			ret = call(t, vmf, order);
+		}
 	}
 
 	if (t->unchecked || ret != VM_FAULT_FALLBACK)

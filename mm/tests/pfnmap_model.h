@@ -70,7 +70,8 @@ struct pfnmap_test {
 	struct pfnmap_run run;
 	unsigned long decline;		/* orders that ->huge_fault declines */
 	unsigned int extra_flags;	/* for vm_fault.flags */
-	bool again;			/* calls twice */
+	bool again;			/* calls twice ... */
+	unsigned long again_further;	/* ... with PFNs that are so much more */
 	bool unchecked;			/* the model doesn't take part */
 	unsigned int fail_nth;		/* allocation, by the API */
 	bool fail_rest;			/* and all that come after it */
