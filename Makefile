@@ -21,7 +21,8 @@ WORK	:= $(CACHE)/work/$(ID)
 TREE	:= $(WORK)/linux
 OBJ	:= $(TREE)/obj-debug$(if $(KASAN),-kasan)
 TESTS	:= $(TREE)/obj-tests
-CONFIG	:= base/guest.config base/test.config base/debug.config $(if $(KASAN),base/kasan.config)
+BASECONFIG := base/guest.config base/test.config base/debug.config $(if $(KASAN),base/kasan.config)
+CONFIG	:= $(BASECONFIG) base/series.config
 # The pristine base, for what has to be compared with it
 BASEOBJ	:= $(CACHE)/base-obj/debug$(if $(KASAN),-kasan)
 # Both once more without debug options, for what is counted
@@ -88,7 +89,7 @@ kernel: tree	## the patched kernel with all debug options
 .PHONY: base-kernel
 base-kernel: base
 	@mkdir -p $(BASEOBJ)
-	@flock -o $(BASEOBJ)/.lock scripts/kernel $(BASEDIR) $(BASEOBJ) $(CONFIG)
+	@flock -o $(BASEOBJ)/.lock scripts/kernel $(BASEDIR) $(BASEOBJ) $(BASECONFIG)
 
 .PHONY: bench-packages bench-kernel bench-base-kernel
 bench-packages:

@@ -88,10 +88,9 @@ static bool holds(struct pfnmap_test *t)
 }
 
 /* An access to @addr, and that all page tables are as the model has them then */
-static vm_fault_t touch(struct pfnmap_test *t, unsigned long addr,
-			unsigned int flags)
+static u32 touch(struct pfnmap_test *t, unsigned long addr, unsigned int flags)
 {
-	vm_fault_t ret = pt_fault(t, addr, flags);
+	u32 ret = pt_fault(t, addr, flags);
 
 	KUNIT_ASSERT_TRUE(t->test, holds(t));
 	return ret;
@@ -277,7 +276,7 @@ static bool random_round(struct pfnmap_test *t, bool huge, unsigned long first,
 		unsigned long fault = first + below(nr);
 		bool pages = nr < MAX_PAGES && one_in(3);
 		unsigned int flags = 0;
-		vm_fault_t ret;
+		u32 ret;
 		bool there;
 
 		for (int try = 0; try < 4 && !one_in(5); try++) {
@@ -388,16 +387,16 @@ static void test_largest_entries(struct kunit *test)
 	/* 2 pages, a PUD, a PMD, 2 pages; the fault is in the last one. */
 	map(t, start, nr, 7, true);
 	set_run(t, 7, nr, DEVICE_PFN - 2);
-	KUNIT_EXPECT_EQ(test, touch(t, page_addr(end, -1), 0), VM_FAULT_NOPAGE);
+	KUNIT_EXPECT_EQ(test, touch(t, page_addr(end, -1), 0), F_NOPAGE);
 	KUNIT_ASSERT_EQ(test, t->nr_calls, 3);
 	KUNIT_EXPECT_EQ(test, t->calls[0].order, PUD_ORDER);
-	KUNIT_EXPECT_EQ(test, t->calls[0].ret, VM_FAULT_FALLBACK);
+	KUNIT_EXPECT_EQ(test, t->calls[0].ret, F_FALLBACK);
 	KUNIT_EXPECT_EQ(test, t->calls[0].mapped, 0);
 	KUNIT_EXPECT_EQ(test, t->calls[1].order, PMD_ORDER);
-	KUNIT_EXPECT_EQ(test, t->calls[1].ret, VM_FAULT_FALLBACK);
+	KUNIT_EXPECT_EQ(test, t->calls[1].ret, F_FALLBACK);
 	KUNIT_EXPECT_EQ(test, t->calls[1].mapped, 0);
 	KUNIT_EXPECT_EQ(test, t->calls[2].order, 0);
-	KUNIT_EXPECT_EQ(test, t->calls[2].ret, VM_FAULT_NOPAGE);
+	KUNIT_EXPECT_EQ(test, t->calls[2].ret, F_NOPAGE);
 	KUNIT_EXPECT_EQ(test, t->calls[2].mapped, nr);
 	for (unsigned long addr = start; addr < end; ) {
 		struct entry e;
@@ -424,7 +423,7 @@ static void test_no_huge_fault_no_huge_entries(struct kunit *test)
 	t->huge = false;
 	map(t, AT, 2 * PMD_NR, 0, true);
 	set_run(t, 0, 2 * PMD_NR, DEVICE_PFN);
-	KUNIT_EXPECT_EQ(test, touch(t, AT, 0), VM_FAULT_NOPAGE);
+	KUNIT_EXPECT_EQ(test, touch(t, AT, 0), F_NOPAGE);
 	KUNIT_EXPECT_EQ(test, level_at(t, AT), PTE);
 	KUNIT_EXPECT_EQ(test, level_at(t, AT + PMD_SIZE), PTE);
 	KUNIT_EXPECT_EQ(test, t->nr_calls, 1);
@@ -441,7 +440,7 @@ static void test_huge_entry_from_fault(struct kunit *test)
 	map(t, AT, 2 * PMD_NR, 0, true);
 	set_run(t, 0, 2 * PMD_NR, DEVICE_PFN);
 	t->decline = BIT(PMD_ORDER) | BIT(PUD_ORDER);
-	KUNIT_EXPECT_EQ(test, touch(t, AT + PAGE_SIZE, 0), VM_FAULT_NOPAGE);
+	KUNIT_EXPECT_EQ(test, touch(t, AT + PAGE_SIZE, 0), F_NOPAGE);
 	KUNIT_EXPECT_EQ(test, t->calls[0].order, 0);
 	KUNIT_EXPECT_EQ(test, level_at(t, AT), PMD);
 	KUNIT_EXPECT_EQ(test, level_at(t, AT + PMD_SIZE), PMD);
@@ -458,13 +457,13 @@ static void test_existing_entries_stay(struct kunit *test)
 	set_run(t, PMD_NR + 9, 1, other);
 	t->run.prot = pt_prot(false);
 	KUNIT_EXPECT_EQ(test, touch(t, page_addr(AT, PMD_NR + 9), 0),
-			VM_FAULT_NOPAGE);
+			F_NOPAGE);
 	set_run(t, 2 * PMD_NR, PMD_NR, other);
 	KUNIT_EXPECT_EQ(test, touch(t, page_addr(AT, 2 * PMD_NR), 0),
-			VM_FAULT_NOPAGE);
+			F_NOPAGE);
 
 	set_run(t, 0, 4 * PMD_NR, DEVICE_PFN);
-	KUNIT_EXPECT_EQ(test, touch(t, AT, 0), VM_FAULT_NOPAGE);
+	KUNIT_EXPECT_EQ(test, touch(t, AT, 0), F_NOPAGE);
 	KUNIT_EXPECT_EQ(test, t->calls[t->nr_calls - 1].mapped, 4 * PMD_NR);
 	KUNIT_EXPECT_EQ(test, level_at(t, AT), has_pmds(t) ? PMD : PTE);
 	KUNIT_EXPECT_EQ(test, level_at(t, AT + PMD_SIZE), PTE);
@@ -479,7 +478,7 @@ static void test_existing_entries_stay(struct kunit *test)
 static void test_entry_is_there_already(struct kunit *test)
 {
 	struct pfnmap_test *t = test->priv;
-	vm_fault_t ret;
+	u32 ret;
 
 	t->again = true;
 	set_run(t, 0, 3 * PMD_NR, DEVICE_PFN);
@@ -490,9 +489,9 @@ static void test_entry_is_there_already(struct kunit *test)
 			map(t, AT, 3 * PMD_NR, 0, true);
 			ret = touch(t, AT + 3 * PAGE_SIZE,
 				    write ? FAULT_FLAG_WRITE : 0);
-			KUNIT_EXPECT_EQ(test, ret, VM_FAULT_NOPAGE);
+			KUNIT_EXPECT_EQ(test, ret, F_NOPAGE);
 			KUNIT_ASSERT_EQ(test, t->nr_calls, 2);
-			KUNIT_EXPECT_EQ(test, t->calls[1].ret, VM_FAULT_NOPAGE);
+			KUNIT_EXPECT_EQ(test, t->calls[1].ret, F_NOPAGE);
 			KUNIT_EXPECT_EQ(test, t->calls[1].mapped, 3 * PMD_NR);
 			unmap(t, AT, 3 * PMD_NR);
 		}
@@ -509,7 +508,7 @@ static void test_page_is_there_already(struct kunit *test)
 	map(t, AT, 10, 0, true);
 	set_run(t, 0, 10, DEVICE_PFN);
 	t->run.around = 1;
-	KUNIT_EXPECT_EQ(test, touch(t, AT + 3 * PAGE_SIZE, 0), VM_FAULT_NOPAGE);
+	KUNIT_EXPECT_EQ(test, touch(t, AT + 3 * PAGE_SIZE, 0), F_NOPAGE);
 	KUNIT_ASSERT_EQ(test, t->nr_calls, 2);
 	KUNIT_EXPECT_EQ(test, t->calls[1].mapped, 1);
 	KUNIT_EXPECT_EQ(test, pfn_at(t, AT + 3 * PAGE_SIZE), DEVICE_PFN + 3);
@@ -525,7 +524,7 @@ static void test_window_around_the_fault(struct kunit *test)
 	map(t, start, PMD_NR, 3, true);
 	set_run(t, 0, 2 * PMD_NR, DEVICE_PFN + 1);
 	t->run.around = 16;
-	KUNIT_EXPECT_EQ(test, touch(t, at, 0), VM_FAULT_NOPAGE);
+	KUNIT_EXPECT_EQ(test, touch(t, at, 0), F_NOPAGE);
 	KUNIT_EXPECT_EQ(test, t->calls[t->nr_calls - 1].mapped, 16);
 	for (int i = 5; i < 80; i++) {
 		struct entry e;
@@ -536,7 +535,7 @@ static void test_window_around_the_fault(struct kunit *test)
 	}
 
 	/* cut by the begin of the VMA */
-	KUNIT_EXPECT_EQ(test, touch(t, page_addr(AT, 15), 0), VM_FAULT_NOPAGE);
+	KUNIT_EXPECT_EQ(test, touch(t, page_addr(AT, 15), 0), F_NOPAGE);
 	KUNIT_EXPECT_EQ(test, t->calls[t->nr_calls - 1].mapped, 11);
 	unmap(t, start, PMD_NR);
 
@@ -544,11 +543,11 @@ static void test_window_around_the_fault(struct kunit *test)
 	map(t, AT, 2 * PMD_NR, 0, true);
 	set_run(t, 0, 2 * PMD_NR, DEVICE_PFN);
 	t->run.around = PMD_NR;
-	KUNIT_EXPECT_EQ(test, touch(t, AT, 0), VM_FAULT_NOPAGE);
+	KUNIT_EXPECT_EQ(test, touch(t, AT, 0), F_NOPAGE);
 	KUNIT_EXPECT_EQ(test, level_at(t, AT), has_pmds(t) ? PMD : PTE);
 	KUNIT_EXPECT_EQ(test, level_at(t, AT + PMD_SIZE), NONE);
 	t->run.around = PMD_NR / 2;
-	KUNIT_EXPECT_EQ(test, touch(t, AT + PMD_SIZE, 0), VM_FAULT_NOPAGE);
+	KUNIT_EXPECT_EQ(test, touch(t, AT + PMD_SIZE, 0), F_NOPAGE);
 	KUNIT_EXPECT_EQ(test, level_at(t, AT + PMD_SIZE), PTE);
 	KUNIT_EXPECT_EQ(test, level_at(t, AT + PMD_SIZE + PMD_SIZE / 2), NONE);
 	unmap(t, AT, 2 * PMD_NR);
@@ -563,7 +562,7 @@ static void test_madv_random(struct kunit *test)
 	set_run(t, 0, 3 * PMD_NR - 1, DEVICE_PFN);
 	/* ->fault: one page */
 	t->decline = BIT(PMD_ORDER) | BIT(PUD_ORDER);
-	KUNIT_EXPECT_EQ(test, touch(t, AT + 3 * PAGE_SIZE, 0), VM_FAULT_NOPAGE);
+	KUNIT_EXPECT_EQ(test, touch(t, AT + 3 * PAGE_SIZE, 0), F_NOPAGE);
 	KUNIT_EXPECT_EQ(test, t->calls[0].mapped, 1);
 	KUNIT_EXPECT_EQ(test, level_at(t, AT), NONE);
 	KUNIT_EXPECT_EQ(test, level_at(t, AT + 3 * PAGE_SIZE), PTE);
@@ -573,7 +572,7 @@ static void test_madv_random(struct kunit *test)
 	if (has_pmds(t)) {
 		t->decline = BIT(PUD_ORDER);
 		KUNIT_EXPECT_EQ(test, touch(t, page_addr(AT, PMD_NR + 3), 0),
-				VM_FAULT_NOPAGE);
+				F_NOPAGE);
 		KUNIT_EXPECT_EQ(test, t->calls[0].mapped, PMD_NR);
 		KUNIT_EXPECT_EQ(test, level_at(t, AT + PMD_SIZE), PMD);
 		KUNIT_EXPECT_EQ(test, level_at(t, AT + 2 * PMD_SIZE), NONE);
@@ -589,7 +588,7 @@ static void test_write_fault(struct kunit *test)
 
 	map(t, AT, 2 * PMD_NR + 2, 0, true);
 	set_run(t, 0, 2 * PMD_NR + 2, DEVICE_PFN);
-	KUNIT_EXPECT_EQ(test, touch(t, AT, FAULT_FLAG_WRITE), VM_FAULT_NOPAGE);
+	KUNIT_EXPECT_EQ(test, touch(t, AT, FAULT_FLAG_WRITE), F_NOPAGE);
 	KUNIT_EXPECT_EQ(test, !!(flags_at(t, AT) & E_DIRTY),
 			has_pmds(t));
 	KUNIT_EXPECT_FALSE(test, flags_at(t, AT + PMD_SIZE) & E_DIRTY);
@@ -607,12 +606,12 @@ static void upgrade(struct pfnmap_test *t, enum level level, unsigned long nr)
 	map(t, AT, 2 * nr, 0, true);
 	set_run(t, 0, 2 * nr, DEVICE_PFN);
 	t->run.prot = pt_prot(false);
-	KUNIT_EXPECT_EQ(test, touch(t, AT, 0), VM_FAULT_NOPAGE);
+	KUNIT_EXPECT_EQ(test, touch(t, AT, 0), F_NOPAGE);
 	KUNIT_EXPECT_EQ(test, level_at(t, AT), level);
 	KUNIT_EXPECT_FALSE(test, flags_at(t, AT) & E_WRITE);
 
 	KUNIT_EXPECT_EQ(test, touch(t, AT + PAGE_SIZE, FAULT_FLAG_WRITE),
-			VM_FAULT_NOPAGE);
+			F_NOPAGE);
 	KUNIT_EXPECT_EQ(test, t->nr_calls, 1);
 	KUNIT_EXPECT_EQ(test, t->calls[0].mapped, 2 * nr);
 	KUNIT_EXPECT_EQ(test, flags_at(t, AT), E_ALL);
@@ -622,9 +621,9 @@ static void upgrade(struct pfnmap_test *t, enum level level, unsigned long nr)
 	/* There is other memory in it: a split drops it, and then it fits. */
 	set_run(t, 0, 2 * nr, other);
 	KUNIT_EXPECT_EQ(test, touch(t, page_addr(AT, nr + 1), FAULT_FLAG_WRITE),
-			VM_FAULT_NOPAGE);
+			F_NOPAGE);
 	KUNIT_EXPECT_GE(test, t->nr_calls, 2);
-	KUNIT_EXPECT_EQ(test, t->calls[0].ret, VM_FAULT_FALLBACK);
+	KUNIT_EXPECT_EQ(test, t->calls[0].ret, F_FALLBACK);
 	KUNIT_EXPECT_EQ(test, t->calls[0].mapped, 0);
 	KUNIT_EXPECT_EQ(test, pfn_at(t, page_addr(AT, nr)), other + nr);
 	KUNIT_EXPECT_EQ(test, pfn_at(t, AT), DEVICE_PFN);
@@ -657,7 +656,7 @@ static void test_write_without_vm_write(struct kunit *test)
 	set_run(t, 0, PMD_NR, DEVICE_PFN);
 	t->run.prot = pt_prot(false);
 	t->extra_flags = FAULT_FLAG_WRITE;
-	KUNIT_EXPECT_EQ(test, touch(t, AT, 0), VM_FAULT_NOPAGE);
+	KUNIT_EXPECT_EQ(test, touch(t, AT, 0), F_NOPAGE);
 	KUNIT_EXPECT_EQ(test, level_at(t, AT), PMD);
 	KUNIT_EXPECT_FALSE(test, flags_at(t, AT) & E_WRITE);
 	unmap(t, AT, PMD_NR);
@@ -671,11 +670,11 @@ static void test_vma_lock(struct kunit *test)
 	set_run(t, 0, 2 * PMD_NR + 5, DEVICE_PFN);
 	t->run.around = PMD_NR;
 	KUNIT_EXPECT_EQ(test, touch(t, AT, FAULT_FLAG_VMA_LOCK),
-			VM_FAULT_NOPAGE);
+			F_NOPAGE);
 	KUNIT_EXPECT_EQ(test, touch(t, AT + PMD_SIZE, FAULT_FLAG_VMA_LOCK |
-				    FAULT_FLAG_WRITE), VM_FAULT_NOPAGE);
+				    FAULT_FLAG_WRITE), F_NOPAGE);
 	KUNIT_EXPECT_EQ(test, touch(t, AT + 2 * PMD_SIZE, FAULT_FLAG_VMA_LOCK),
-			VM_FAULT_NOPAGE);
+			F_NOPAGE);
 	KUNIT_EXPECT_EQ(test, t->calls[t->nr_calls - 1].mapped, 5);
 	KUNIT_EXPECT_EQ(test, level_at(t, AT), has_pmds(t) ? PMD : PTE);
 	unmap(t, AT, 2 * PMD_NR + 5);
@@ -699,7 +698,7 @@ static void test_pages(struct kunit *test)
 	map(t, AT, 3 * nr, 0, true);
 	set_run(t, 0, 3 * nr, 0);
 	t->run.pages = t->pages;
-	KUNIT_EXPECT_EQ(test, touch(t, AT, 0), VM_FAULT_NOPAGE);
+	KUNIT_EXPECT_EQ(test, touch(t, AT, 0), F_NOPAGE);
 	KUNIT_EXPECT_EQ(test, level_at(t, AT),
 			has_pmds(t) && nr == PMD_NR ? PMD : PTE);
 	KUNIT_EXPECT_EQ(test, level_at(t, page_addr(AT, nr)), PTE);
@@ -751,9 +750,9 @@ static void test_memory_of_two_cache_modes(struct kunit *test)
 			t->run.pages = t->pages;
 		if (how == 2)
 			t->run.around = 1;
-		KUNIT_EXPECT_EQ(test, pt_fault(t, AT, 0), VM_FAULT_NOPAGE);
+		KUNIT_EXPECT_EQ(test, pt_fault(t, AT, 0), F_NOPAGE);
 		if (how == 2)
-			KUNIT_EXPECT_EQ(test, VM_FAULT_NOPAGE,
+			KUNIT_EXPECT_EQ(test, F_NOPAGE,
 					pt_fault(t, page_addr(AT, nr - 1), 0));
 		KUNIT_EXPECT_EQ(test, cache_bits(AT), wb);
 		KUNIT_EXPECT_EQ(test, cache_bits(page_addr(AT, nr - 1)), wc);
@@ -788,14 +787,14 @@ static void test_page_not_in_run(struct kunit *test)
 		map(t, AT, PMD_NR, 0, true);
 		set_run(t, runs[i / 2].pgoff, runs[i / 2].nr, DEVICE_PFN);
 		KUNIT_EXPECT_EQ(test, touch(t, page_addr(AT, 10), 0),
-				VM_FAULT_SIGBUS);
+				F_SIGBUS);
 		KUNIT_EXPECT_EQ(test, t->calls[0].mapped, 0);
 		unmap(t, AT, PMD_NR);
 	}
 }
 
 /* For the second page at AT; whatever the VMA is, no handler is needed. */
-static vm_fault_t call_directly(unsigned int order, struct pfnmap_run *run)
+static u32 call_directly(unsigned int order, struct pfnmap_run *run)
 {
 	guard(mmap_read_lock)(current->mm);
 	struct vm_fault vmf = {
@@ -804,7 +803,7 @@ static vm_fault_t call_directly(unsigned int order, struct pfnmap_run *run)
 		.pgoff = 1,
 	};
 
-	return vmf_insert_pfnmap_run(&vmf, order, run);
+	return (__force u32)vmf_insert_pfnmap_run(&vmf, order, run);
 }
 
 /* A call of the API in a VMA that isn't as it must be */
@@ -812,7 +811,7 @@ static void refused(struct pfnmap_test *t, unsigned long flags, int warnings)
 {
 	struct kunit *test = t->test;
 	struct pfnmap_run run;
-	vm_fault_t ret = 0;
+	u32 ret = 0;
 	unsigned long addr;
 
 	if (!IS_ENABLED(CONFIG_BUG))
@@ -830,7 +829,7 @@ static void refused(struct pfnmap_test *t, unsigned long flags, int warnings)
 			ret = call_directly(huge ? PMD_ORDER : 0, &run);
 			KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, warnings);
 		}
-		KUNIT_EXPECT_EQ(test, ret, VM_FAULT_SIGBUS);
+		KUNIT_EXPECT_EQ(test, ret, F_SIGBUS);
 		KUNIT_EXPECT_EQ(test, run.mapped, 0);
 		KUNIT_EXPECT_TRUE(test, holds(t));
 		unmap(t, AT, PMD_NR);
@@ -867,7 +866,7 @@ static void test_pfn_that_may_not_be_mapped(struct kunit *test)
 	pgprot_t none = vm_get_page_prot(VM_SHARED);
 	const struct cred *old;
 	struct cred *cred;
-	vm_fault_t ret;
+	u32 ret;
 
 	if (!arch_has_pfn_modify_check()) {
 		/* Not a skip: there is nothing to be refused. */
@@ -887,7 +886,7 @@ static void test_pfn_that_may_not_be_mapped(struct kunit *test)
 	ret = pt_fault(t, AT, 0);
 	put_cred(revert_creds(old));
 
-	KUNIT_EXPECT_EQ(test, ret, VM_FAULT_SIGBUS);
+	KUNIT_EXPECT_EQ(test, ret, F_SIGBUS);
 	KUNIT_EXPECT_TRUE(test, holds(t));
 	unmap(t, AT, PMD_NR);
 }
@@ -945,7 +944,7 @@ static void oom(struct pfnmap_test *t, const struct oom_case *c,
 	unsigned long start = page_addr(AT, c->start), next;
 	struct kunit *test = t->test;
 	int n, nr_oom = 0;
-	vm_fault_t ret;
+	u32 ret;
 
 	for (n = 1; n < 100; n++) {
 		map(t, start, c->nr, 0, true);
@@ -966,7 +965,7 @@ static void oom(struct pfnmap_test *t, const struct oom_case *c,
 		}
 		if (!t->failed)
 			break;
-		nr_oom += ret == VM_FAULT_OOM;
+		nr_oom += ret == F_OOM;
 
 		/* Where it ended, the next fault goes on. */
 		for (next = 0; next < c->nr; next++)
@@ -974,13 +973,13 @@ static void oom(struct pfnmap_test *t, const struct oom_case *c,
 				break;
 		if (next < c->nr)
 			KUNIT_EXPECT_EQ(test, touch(t, page_addr(start, next), 0),
-					VM_FAULT_NOPAGE);
+					F_NOPAGE);
 		for (next = 0; next < c->nr; next++)
 			KUNIT_ASSERT_NE(test, NONE,
 					level_at(t, page_addr(start, next)));
 		unmap(t, start, c->nr);
 	}
-	KUNIT_EXPECT_EQ(test, ret, VM_FAULT_NOPAGE);
+	KUNIT_EXPECT_EQ(test, ret, F_NOPAGE);
 	unmap(t, start, c->nr);
 	/* At least the fault's own table of PTEs is made here. */
 	KUNIT_EXPECT_GE(test, n, 2);
@@ -1025,7 +1024,7 @@ static void test_zap_and_refill(struct kunit *test)
 	nr += 2 * PMD_NR + 8;
 	map(t, start, nr, 0, true);
 	set_run(t, 0, nr, DEVICE_PFN + 2 * PUD_NR - PMD_NR - 4);
-	KUNIT_EXPECT_EQ(test, touch(t, start, 0), VM_FAULT_NOPAGE);
+	KUNIT_EXPECT_EQ(test, touch(t, start, 0), F_NOPAGE);
 	KUNIT_EXPECT_EQ(test, level_at(t, AT - PMD_SIZE),
 			has_pmds(t) ? PMD : PTE);
 	KUNIT_EXPECT_EQ(test, level_at(t, AT),
@@ -1033,27 +1032,27 @@ static void test_zap_and_refill(struct kunit *test)
 
 	/* a page, some pages over a boundary, the inner of a PMD, of a PUD */
 	zap(t, start + PAGE_SIZE, 1);
-	KUNIT_EXPECT_EQ(test, touch(t, start + PAGE_SIZE, 0), VM_FAULT_NOPAGE);
+	KUNIT_EXPECT_EQ(test, touch(t, start + PAGE_SIZE, 0), F_NOPAGE);
 	zap(t, start + PAGE_SIZE, 5);
 	KUNIT_EXPECT_EQ(test, level_at(t, AT - PAGE_SIZE),
 			has_pmds(t) ? NONE : PTE);
 	KUNIT_ASSERT_TRUE(test, holds(t));
-	KUNIT_EXPECT_EQ(test, touch(t, AT - PMD_SIZE, 0), VM_FAULT_NOPAGE);
+	KUNIT_EXPECT_EQ(test, touch(t, AT - PMD_SIZE, 0), F_NOPAGE);
 	KUNIT_EXPECT_EQ(test, level_at(t, AT - PAGE_SIZE),
 			has_pmds(t) ? PMD : PTE);
 	zap(t, AT - 9 * PAGE_SIZE, 3);
 	KUNIT_ASSERT_TRUE(test, holds(t));
 	KUNIT_EXPECT_EQ(test, touch(t, AT - 9 * PAGE_SIZE, FAULT_FLAG_WRITE),
-			VM_FAULT_NOPAGE);
+			F_NOPAGE);
 	zap(t, AT + PMD_SIZE, 2);
 	KUNIT_ASSERT_TRUE(test, holds(t));
-	KUNIT_EXPECT_EQ(test, touch(t, AT + PMD_SIZE, 0), VM_FAULT_NOPAGE);
+	KUNIT_EXPECT_EQ(test, touch(t, AT + PMD_SIZE, 0), F_NOPAGE);
 	KUNIT_EXPECT_EQ(test, level_at(t, AT),
 			has_puds(t) ? PUD : has_pmds(t) ? PMD : PTE);
 	/* all of it, with margins that aren't touched */
 	zap(t, start + PAGE_SIZE, nr - 2);
 	KUNIT_ASSERT_TRUE(test, holds(t));
-	KUNIT_EXPECT_EQ(test, touch(t, AT, 0), VM_FAULT_NOPAGE);
+	KUNIT_EXPECT_EQ(test, touch(t, AT, 0), F_NOPAGE);
 	for (unsigned long i = 0; i < nr; i++)
 		if (!level_at(t, page_addr(start, i)))
 			KUNIT_FAIL(test, "page %lu is not mapped", i);
@@ -1068,7 +1067,7 @@ static void test_hole_in_the_middle(struct kunit *test)
 
 	map(t, AT, 4 * PMD_NR, 5, true);
 	set_run(t, 0, 4 * PMD_NR + 10, DEVICE_PFN + PUD_NR - 5);
-	KUNIT_EXPECT_EQ(test, touch(t, AT, 0), VM_FAULT_NOPAGE);
+	KUNIT_EXPECT_EQ(test, touch(t, AT, 0), F_NOPAGE);
 	unmap(t, hole, 2);
 	/* A VMA's end within it: a huge entry is gone. */
 	model_zap(t, hole, 2);
@@ -1078,9 +1077,9 @@ static void test_hole_in_the_middle(struct kunit *test)
 	/* where a huge one fitted, it doesn't any more */
 	if (has_pmds(t)) {
 		KUNIT_EXPECT_EQ(test, touch(t, AT + PMD_SIZE, 0),
-				VM_FAULT_NOPAGE);
+				F_NOPAGE);
 		KUNIT_EXPECT_EQ(test, touch(t, page_addr(hole, 2), 0),
-				VM_FAULT_NOPAGE);
+				F_NOPAGE);
 	}
 	for (long i = 0; i < 4 * PMD_NR; i++)
 		KUNIT_ASSERT_EQ(test, pfn_at(t, page_addr(AT, i)),
@@ -1104,11 +1103,11 @@ static unsigned long map_mixture(struct pfnmap_test *t, unsigned long start)
 	t->run.prot = pt_prot(false);
 	t->run.around = PMD_NR;
 	KUNIT_EXPECT_EQ(t->test, touch(t, page_addr(start, nr - 5), 0),
-			VM_FAULT_NOPAGE);
+			F_NOPAGE);
 	t->run.prot = pt_prot(true);
 	t->run.around = 0;
 	KUNIT_EXPECT_EQ(t->test, touch(t, page_addr(start, 4), FAULT_FLAG_WRITE),
-			VM_FAULT_NOPAGE);
+			F_NOPAGE);
 	KUNIT_EXPECT_EQ(t->test, level_at(t, start), PTE);
 	KUNIT_EXPECT_EQ(t->test, level_at(t, page_addr(start, 4)),
 			has_puds(t) ? PUD : has_pmds(t) ? PMD : PTE);
@@ -1172,9 +1171,9 @@ static void test_mprotect(struct kunit *test)
 	t->run.prot = pt_prot(true);
 	if (has_pmds(t)) {
 		KUNIT_EXPECT_EQ(test, touch(t, middle - PAGE_SIZE, 0),
-				VM_FAULT_NOPAGE);
+				F_NOPAGE);
 		t->run.prot = pt_prot(false);
-		KUNIT_EXPECT_EQ(test, touch(t, middle, 0), VM_FAULT_NOPAGE);
+		KUNIT_EXPECT_EQ(test, touch(t, middle, 0), F_NOPAGE);
 	}
 	KUNIT_EXPECT_EQ(test, level_at(t, middle), PTE);
 	for (unsigned long i = 0; i < nr; i++)
@@ -1192,7 +1191,7 @@ static void test_vma_split(struct kunit *test)
 
 	map(t, AT, nr, 0, true);
 	set_run(t, 0, nr, DEVICE_PFN);
-	KUNIT_EXPECT_EQ(test, touch(t, AT, 0), VM_FAULT_NOPAGE);
+	KUNIT_EXPECT_EQ(test, touch(t, AT, 0), F_NOPAGE);
 	KUNIT_EXPECT_EQ(test, level_at(t, AT),
 			has_puds(t) ? PUD : has_pmds(t) ? PMD : PTE);
 
@@ -1203,9 +1202,9 @@ static void test_vma_split(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, level_at(t, AT), has_pmds(t) ? NONE : PTE);
 
 	if (has_pmds(t)) {
-		KUNIT_EXPECT_EQ(test, touch(t, AT, 0), VM_FAULT_NOPAGE);
+		KUNIT_EXPECT_EQ(test, touch(t, AT, 0), F_NOPAGE);
 		t->run.prot = pt_prot(false);
-		KUNIT_EXPECT_EQ(test, touch(t, middle, 0), VM_FAULT_NOPAGE);
+		KUNIT_EXPECT_EQ(test, touch(t, middle, 0), F_NOPAGE);
 	}
 	KUNIT_EXPECT_EQ(test, level_at(t, middle - PAGE_SIZE), PTE);
 	for (unsigned long i = 0; i < nr; i++)
@@ -1216,7 +1215,7 @@ static void test_vma_split(struct kunit *test)
 	/* The same once more, with a hole instead of a boundary */
 	map(t, AT, nr, 0, true);
 	t->run.prot = pt_prot(true);
-	KUNIT_EXPECT_EQ(test, touch(t, AT, 0), VM_FAULT_NOPAGE);
+	KUNIT_EXPECT_EQ(test, touch(t, AT, 0), F_NOPAGE);
 	unmap(t, middle, 1);
 	model_zap(t, middle, 1);
 	KUNIT_ASSERT_TRUE(test, holds(t));
@@ -1625,7 +1624,7 @@ static int racer(void *data)
 		unsigned int flags = (what & 1 ? FAULT_FLAG_WRITE : 0) |
 				     (what & 2 ? FAULT_FLAG_VMA_LOCK : 0);
 		struct entry e;
-		vm_fault_t ret;
+		u32 ret;
 
 		if (!(what & 0x1c)) {
 			unsigned long nr = 1 + (what >> 8) % PMD_NR;
@@ -1639,7 +1638,7 @@ static int racer(void *data)
 			continue;
 		}
 		ret = pt_fault(&r->t, addr, flags);
-		if (ret && ret != VM_FAULT_NOPAGE && ret != VM_FAULT_RETRY)
+		if (ret && ret != F_NOPAGE && ret != F_RETRY)
 			r->nr_wrong++;
 
 		/* Nobody frees page tables while the VMA is there. */
@@ -1696,7 +1695,7 @@ static void test_race(struct kunit *test)
 		n = read_entry(mm, addr, &e);
 		if (!e.level) {
 			KUNIT_ASSERT_EQ(test, pt_fault(t, addr, 0),
-					VM_FAULT_NOPAGE);
+					F_NOPAGE);
 			n = read_entry(mm, addr, &e);
 		}
 		KUNIT_ASSERT_EQ(test, e.pfn, DEVICE_PFN +

@@ -319,7 +319,7 @@ static vm_fault_t call(struct pfnmap_test *t, struct vm_fault *vmf,
 
 	if (t->nr_calls < ARRAY_SIZE(t->calls))
 		t->calls[t->nr_calls] = (struct call) {
-			.order = order, .ret = ret, .mapped = run.mapped,
+			.order = order, .ret = (__force u32)ret, .mapped = run.mapped,
 		};
 	t->nr_calls++;
 
@@ -421,8 +421,7 @@ pgprot_t pt_prot(bool writable)
 }
 
 /* As an access to @addr does; FAULT_FLAG_VMA_LOCK says under which lock. */
-vm_fault_t pt_fault(struct pfnmap_test *t, unsigned long addr,
-		    unsigned int flags)
+u32 pt_fault(struct pfnmap_test *t, unsigned long addr, unsigned int flags)
 {
 	struct mm_struct *mm = current->mm;
 	struct vm_area_struct *vma;
@@ -434,7 +433,7 @@ vm_fault_t pt_fault(struct pfnmap_test *t, unsigned long addr,
 	if (flags & FAULT_FLAG_VMA_LOCK) {
 		vma = lock_vma_under_rcu(mm, addr);
 		if (!vma)
-			return VM_FAULT_RETRY;
+			return F_RETRY;
 		ret = handle_mm_fault(vma, addr, flags, NULL);
 		if (!(ret & (VM_FAULT_RETRY | VM_FAULT_COMPLETED)))
 			vma_end_read(vma);
@@ -457,7 +456,7 @@ vm_fault_t pt_fault(struct pfnmap_test *t, unsigned long addr,
 			entry_of(m, page + i)->flags |= E_WRITE | E_DIRTY |
 							E_YOUNG;
 	}
-	return ret;
+	return (__force u32)ret;
 }
 
 static unsigned long pages_to(unsigned long addr, unsigned long size)

@@ -42,9 +42,16 @@ struct model {
 	bool *has_pmds;			/* by PUD: there is a table of PMDs */
 };
 
+/* vm_fault_t as KUnit can compare and print it */
+#define F_NOPAGE	((__force u32)VM_FAULT_NOPAGE)
+#define F_FALLBACK	((__force u32)VM_FAULT_FALLBACK)
+#define F_SIGBUS	((__force u32)VM_FAULT_SIGBUS)
+#define F_OOM		((__force u32)VM_FAULT_OOM)
+#define F_RETRY		((__force u32)VM_FAULT_RETRY)
+
 struct call {
 	unsigned int order;
-	vm_fault_t ret;
+	u32 ret;
 	unsigned long mapped;
 };
 
@@ -87,8 +94,7 @@ struct pfnmap_test *pfnmap_test_create(struct kunit *test);
 
 unsigned long pt_map(struct pfnmap_test *t, unsigned long addr,
 		     unsigned long nr, pgoff_t pgoff, bool writable);
-vm_fault_t pt_fault(struct pfnmap_test *t, unsigned long addr,
-		    unsigned int flags);
+u32 pt_fault(struct pfnmap_test *t, unsigned long addr, unsigned int flags);
 pgprot_t pt_prot(bool writable);
 
 void model_start(struct pfnmap_test *t, unsigned long addr, unsigned long nr);
