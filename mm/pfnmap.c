@@ -265,8 +265,10 @@ static int fill_pmd(const struct pfnmap_walk *walk, pmd_t *pmd,
 		return -ENOMEM;
 
 	if (pmd_is_huge(pmdp_get_lockless(pmd))) {
+		if (walk->empty)
+			return -EBUSY;
 		*addr = end;
-		return walk->empty ? -EBUSY : 0;
+		return 0;
 	}
 	return fill_ptes(walk, pmd, addr, end);
 }
@@ -298,8 +300,10 @@ static int fill_pud(const struct pfnmap_walk *walk, unsigned long *addr,
 		insert_pfn_pud(vma, *addr, pud, pfn, prot, false);
 
 	if (pud_is_huge(pudp_get(pud))) {
+		if (walk->empty)
+			return -EBUSY;
 		*addr = next;
-		return walk->empty ? -EBUSY : 0;
+		return 0;
 	}
 	pmd = pmd_alloc(vma->vm_mm, pud, *addr);
 	if (!pmd)

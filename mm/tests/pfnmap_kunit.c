@@ -505,6 +505,7 @@ static void test_page_is_there_already(struct kunit *test)
 
 	t->again = true;
 	t->again_further = 100;
+	t->decline = BIT(PUD_ORDER) | BIT(PMD_ORDER);
 	map(t, AT, 10, 0, true);
 	set_run(t, 0, 10, DEVICE_PFN);
 	t->run.around = 1;
