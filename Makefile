@@ -108,11 +108,16 @@ tests: kernel
 # What one asks for
 
 .PHONY: run kunit kselftest neighbours check bench guest shell
-run: tests	## show each capability on real buffers, as a table
-	@guest/check $(OBJ) $(TESTS) $(OUT)/run 'guest/*' \
-		kselftest/dma-buf/mmap kselftest/dma-buf/mmap_pages
-	@awk -f guest/attempts.awk $(OUT)/run/tap.log; table=$$?; \
-		$(verdict) $(OUT)/run && exit $$table
+run: tests	## show each capability on real buffers, as tables
+	@guest/check $(OBJ) $(TESTS) $(OUT)/run 'guest/*' kselftest/dma-buf/mmap \
+		kselftest/dma-buf/mmap_pages kselftest/dma-buf/modes \
+		kselftest/dma-buf/modes_move
+	@ok=0; show() { awk -v tag=$$1 -v head="$$2" -f guest/table.awk $(OUT)/run/tap.log || ok=1; }; \
+		show attempt "attempt on a mapping of"; \
+		show mode "importer accepts, exporter offers"; \
+		echo "P pinned, R revocable, M movable"; \
+		show move "a buffer that moves"; \
+		echo; $(verdict) $(OUT)/run && exit $$ok
 
 kunit: tests	## our KUnit suites
 	@guest/check $(OBJ) $(TESTS) $(OUT)/kunit 'kunit/*'
@@ -130,7 +135,7 @@ check: tests test-tools	## the tools' own tests, KUnit, kselftests, neighbours
 	@guest/check $(OBJ) $(TESTS) $(OUT)/check '*'
 	@$(verdict) --junit $(OUT)/junit.xml $(OUT)/check
 
-bench: bench-packages bench-base-kernel bench-kernel	## what mappings cost, in instructions: base and series
+bench: bench-packages bench-base-kernel bench-kernel	## instructions of mapping and attaching: base and series
 	@$(LOCKED) scripts/kernel $(TREE) $(BENCHOBJ) $(BENCHCONFIG) -- headers
 	@bench/run $(BENCHBASEOBJ) $(BENCHOBJ) $(OUT)/bench
 
@@ -163,9 +168,9 @@ lint: tree	## checkpatch, shellcheck, kernel-doc, sparse and W=1 on what we touc
 test-tools: packages	## the tests of the series tool, the base, the verdict and the benchmark
 	@scripts/test-tools
 
-baseline: base-kernel tests	## the neighbours on the unpatched base, against guest/known-failures
+baseline: base-kernel tests	## the neighbours on the unpatched base, against guest/known-failures.base
 	@guest/check $(BASEOBJ) $(TESTS) $(OUT)/baseline 'neighbour/*'
-	@$(verdict) $(OUT)/baseline
+	@$(verdict) --known guest/known-failures.base $(OUT)/baseline
 
 .PHONY: clean distclean
 clean:	## remove this checkout's build tree and output

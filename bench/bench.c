@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What mapping a dma-buf costs, in executed instructions.
+ * What mapping a dma-buf costs, for the CPU and for a device, in executed
+ * instructions.
  *
  *	bench [OPERATION]	all rows, or those of operations that match a glob
  *
@@ -15,17 +16,20 @@
 #define _GNU_SOURCE
 #include <err.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <fnmatch.h>
 #include <sched.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/personality.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "../tools/testing/selftests/dma-buf/exporters.h"
+#include "attach/dma_buf_bench.h"
 
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 #define PAGE		4096UL
@@ -60,6 +64,7 @@ static inline void stop(void)
 struct mapping {
 	int fd;
 	size_t len;		/* bytes, from the start of the buffer */
+	int times;		/* between two looks at the clock */
 };
 
 static char *map(const struct mapping *m)
@@ -141,6 +146,54 @@ static void one_page(const struct mapping *m)
 }
 
 /*
+ * What a device's driver does, m->times, in the kernel. Meanwhile the buffer is
+ * in use, as it is where it is shared: vgem frees the pages of one that isn't.
+ */
+static void import(const struct mapping *m, struct dma_buf_bench how)
+{
+	static int dev = -1;
+	char *p;
+	int ret;
+
+	if (dev < 0)
+		dev = open("/dev/dma_buf_bench", O_RDWR);
+	if (dev < 0)
+		err(1, "/dev/dma_buf_bench (insmod dma_buf_bench.ko makes it)");
+
+	how.fd = m->fd;
+	p = map(m);
+	touch(p, m->len);
+	start();
+	ret = ioctl(dev, DMA_BUF_BENCH_IMPORT, &how);
+	stop();
+	if (ret)
+		err(1, "DMA_BUF_BENCH_IMPORT");
+	unmap(p, m);
+}
+
+static void attach_static(const struct mapping *m)
+{
+	import(m, (struct dma_buf_bench){ .attachments = m->times, .maps = 1 });
+}
+
+static void attach_dynamic(const struct mapping *m)
+{
+	import(m, (struct dma_buf_bench){ .attachments = m->times, .maps = 1,
+					  .dynamic = 1 });
+}
+
+static void map_static(const struct mapping *m)
+{
+	import(m, (struct dma_buf_bench){ .attachments = 1, .maps = m->times });
+}
+
+static void map_dynamic(const struct mapping *m)
+{
+	import(m, (struct dma_buf_bench){ .attachments = 1, .maps = m->times,
+					  .dynamic = 1 });
+}
+
+/*
  * What is small is done more than once between two looks at the clock, so that
  * a slab that is refilled now and then doesn't make it or break it.
  */
@@ -157,13 +210,22 @@ static const struct operation {
 	const char *name;
 	void (*run)(const struct mapping *m);
 	enum sizes sizes;
+	bool imports;		/* all of the buffer, and repeats that itself */
 } operations[] = {
-	{ "total",	total,		ALL },
-	{ "fault",	just_touch,	PAGE_ONLY },
-	{ "mmap",	just_mmap,	LARGEST },
-	{ "touch",	just_touch,	LARGEST },
-	{ "unmap",	just_unmap,	LARGEST },
-	{ "one page",	one_page,	LARGEST },
+	{ "total",		total,		ALL,		false },
+	{ "fault",		just_touch,	PAGE_ONLY,	false },
+	{ "mmap",		just_mmap,	LARGEST,	false },
+	{ "touch",		just_touch,	LARGEST,	false },
+	{ "unmap",		just_unmap,	LARGEST,	false },
+	{ "one page",		one_page,	LARGEST,	false },
+	/*
+	 * What the core takes is the same for any size. What the exporter takes
+	 * depends on how a larger buffer lies in memory, which is luck.
+	 */
+	{ "attach static",	attach_static,	PAGE_ONLY,	true },
+	{ "attach dynamic",	attach_dynamic,	PAGE_ONLY,	true },
+	{ "map static",		map_static,	PAGE_ONLY,	true },
+	{ "map dynamic",	map_dynamic,	PAGE_ONLY,	true },
 };
 
 static const struct exporter *const exporters[] = {
@@ -192,15 +254,14 @@ static void settle(void)
 	nanosleep(&ts, NULL);
 }
 
-static int64_t once(const struct operation *op, const struct mapping *m,
-		     int times)
+static int64_t once(const struct operation *op, const struct mapping *m)
 {
-	int i;
+	int i, calls = op->imports ? 1 : m->times;
 
 	elapsed = 0;
-	for (i = 0; i < times; i++)
+	for (i = 0; i < calls; i++)
 		op->run(m);
-	return elapsed / times;
+	return elapsed / m->times;
 }
 
 /*
@@ -209,15 +270,14 @@ static int64_t once(const struct operation *op, const struct mapping *m,
  */
 static int64_t least(const struct operation *op, const struct mapping *m)
 {
-	int times = m->len == PAGE ? TIMES : 1;
 	int rounds = m->len > 16 * MIB ? 9 : 25;
 	int64_t min = INT64_MAX, cost;
 	int i;
 
-	once(op, m, times);
+	once(op, m);
 	for (i = 0; i < rounds; i++) {
 		settle();
-		cost = once(op, m, times);
+		cost = once(op, m);
 		if (cost < min)
 			min = cost;
 	}
@@ -253,12 +313,17 @@ static void run(const struct exporter *exporter, const char *glob)
 			err(1, "%s: a buffer of %zu KiB", exporter->name,
 			    len / KIB);
 		}
-		m = (struct mapping){ .fd = buf.fd, .len = len };
+		m = (struct mapping){
+			.fd = buf.fd, .len = len,
+			.times = len == PAGE ? TIMES : 1,
+		};
 
 		for (k = 0; k < ARRAY_SIZE(operations); k++) {
 			const struct operation *op = &operations[k];
 
 			if (op->sizes != ALL && op->sizes != lens[i].sizes)
+				continue;
+			if (op->imports && len != buf.size)
 				continue;
 			if (fnmatch(glob, op->name, 0))
 				continue;

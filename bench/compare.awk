@@ -92,7 +92,7 @@ END {
 	if (!rows)
 		complain("no results")
 	else
-		printf "%-10s%-14s%8s%12s%12s%8s%16s\n", "operation", "exporter",
+		printf "%-16s%-14s%8s%12s%12s%8s%16s\n", "operation", "exporter",
 		       "size", "base", "series", "ratio", "a page"
 	if (results != "")
 		printf "operation\texporter\tbytes\tbase\tseries\tratio\n" >results
@@ -119,7 +119,7 @@ END {
 		if (f[2] != last)
 			print ""
 		last = f[2]
-		line = sprintf("%-10s%-14s%8s%12d%12d%8.3f%16s%s", f[1], f[2],
+		line = sprintf("%-16s%-14s%8s%12d%12d%8.3f%16s%s", f[1], f[2],
 			       size(f[3]), base, series, series / base, pages, mark)
 		sub(/ +$/, "", line)
 		print line

@@ -5,12 +5,8 @@
 
 #include <linux/dma-buf.h>
 #include <linux/dma-resv.h>
-#include <linux/list.h>
 #include <linux/mm.h>
 #include <linux/module.h>
-#include <linux/mutex.h>
-#include <linux/slab.h>
-#include <linux/string.h>
 
 #include "dma-buf-internal.h"
 
@@ -44,44 +40,6 @@
  * exporter: a fault handler that sets &vm_fault.page in a %VM_PFNMAP mapping
  * puts an ordinary entry there, which get_user_pages_fast() takes.
  */
-
-/* An exporter that was warned about, kept for as long as the kernel runs. */
-struct mmap_offender {
-	struct list_head node;
-	char names[];		/* exp_name and module, each with its NUL */
-};
-
-static LIST_HEAD(mmap_offenders);
-static DEFINE_MUTEX(mmap_offenders_lock);
-
-/*
- * Is this the first bad mapping of @dmabuf's exporter? Exporters are told apart
- * by their name and module: exp_name is "drm" for most of DRM. The names are
- * copied, as a module may be unloaded.
- */
-static bool first_offence(const struct dma_buf *dmabuf)
-{
-	const char *module = module_name(dmabuf->owner);
-	size_t exp_len = strlen(dmabuf->exp_name) + 1;
-	size_t len = exp_len + strlen(module) + 1;
-	struct mmap_offender *o;
-
-	guard(mutex)(&mmap_offenders_lock);
-
-	list_for_each_entry(o, &mmap_offenders, node)
-		if (!strcmp(o->names, dmabuf->exp_name) &&
-		    !strcmp(o->names + exp_len, module))
-			return false;
-
-	/* Out of memory? Better to warn twice than never. */
-	o = kmalloc_flex(*o, names, len);
-	if (o) {
-		strscpy(o->names, dmabuf->exp_name, exp_len);
-		strscpy(o->names + exp_len, module, len - exp_len);
-		list_add(&o->node, &mmap_offenders);
-	}
-	return true;
-}
 
 /* What is wrong with a mapping that the exporter says is done; NULL if fine */
 static const char *mmap_defect(const struct vm_area_struct *vma)
@@ -120,7 +78,8 @@ static __cold noinline int refuse_mmap(struct dma_buf *dmabuf,
 				       struct vm_area_struct *vma,
 				       const char *defect, bool warn)
 {
-	if (warn && first_offence(dmabuf))
+	if (warn && dma_buf_first_offence("mmap", dmabuf->exp_name,
+					  module_name(dmabuf->owner)))
 		WARN(1, "dma-buf: exporter %s (%s): mmap is %s (flags %pGv), refused\n",
 		     dmabuf->exp_name, module_name(dmabuf->owner), defect,
 		     &vma->vm_flags);

@@ -114,7 +114,8 @@ static void on_fault(int sig, siginfo_t *info, void *context)
 	siglongjmp(fault_env, 1);
 }
 
-int access_fault(char *addr, bool write)
+/* One load, or a store if @write: 0, or the signal that it got */
+static int access_signal(char *addr, bool write)
 {
 	struct sigaction action = {
 		.sa_sigaction = on_fault,
@@ -134,10 +135,21 @@ int access_fault(char *addr, bool write)
 	}
 	sigaction(SIGSEGV, &old_segv, NULL);
 	sigaction(SIGBUS, &old_bus, NULL);
+	return fault_signal;
+}
 
-	if (!fault_signal)
+int access_fault(char *addr, bool write)
+{
+	int sig = access_signal(addr, write);
+
+	if (!sig)
 		return 0;
-	return fault_signal == SIGSEGV && fault_addr == addr ? fault_code : -1;
+	return sig == SIGSEGV && fault_addr == addr ? fault_code : -1;
+}
+
+bool gets_sigbus(char *addr, bool write)
+{
+	return access_signal(addr, write) == SIGBUS && fault_addr == addr;
 }
 
 int exit_code(pid_t pid)

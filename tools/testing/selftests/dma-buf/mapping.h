@@ -40,6 +40,9 @@ long faults_of_touch(char *addr, size_t len);
 /* One load, or a store if @write: 0, or the si_code of a SIGSEGV at @addr */
 int access_fault(char *addr, bool write);
 
+/* Does one load, or a store if @write, get a SIGBUS at @addr? */
+bool gets_sigbus(char *addr, bool write);
+
 /* What /proc tells */
 
 int count_fds(void);

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What bench.c asks of the importer in dma_buf_bench.c.
+ */
+#ifndef DMA_BUF_BENCH_H
+#define DMA_BUF_BENCH_H
+
+#include <linux/ioctl.h>
+#include <linux/types.h>
+
+struct dma_buf_bench {
+	__s32 fd;		/* of a dma-buf */
+	__u32 dynamic;		/* 1: a dynamic importer, 0: a static one */
+	__u32 attachments;	/* so many, one after the other */
+	__u32 maps;		/* of each, one after the other */
+};
+
+/* 0, or a negative errno */
+#define DMA_BUF_BENCH_IMPORT	_IOW('b', 0xbe, struct dma_buf_bench)
+
+#endif /* DMA_BUF_BENCH_H */

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The dma-buf test device: its buffers, mapped by importers
+ */
+
+#include <linux/dma-direct.h>
+#include <linux/dma-mapping.h>
+#include <linux/dma-resv.h>
+#include <linux/err.h>
+#include <linux/limits.h>
+#include <linux/minmax.h>
+#include <linux/mm.h>
+#include <linux/scatterlist.h>
+#include <linux/slab.h>
+
+#include "test-device.h"
+
+/*
+ * A dma-buf may be mapped by many, so cachelines overlap. Bounce buffers run
+ * out when userspace maps too much, which is no bug.
+ */
+#define DBT_MAP_ATTRS							\
+	(DMA_ATTR_DEBUGGING_IGNORE_CACHELINES | DMA_ATTR_NO_WARN)
+
+/*
+ * The DMA API warns about a page that the device can't reach and that can't be
+ * bounced. Bounce buffers are below 4 GiB, and where is not for us to know.
+ */
+static bool in_reach(struct device *dev, const struct dbt_backing *backing)
+{
+	u64 limit = min_not_zero(dma_get_mask(dev), dev->bus_dma_limit);
+	unsigned long i;
+
+	if (!dbt_device_is_direct(dev) || !dma_addressing_limited(dev))
+		return true;
+	if (limit >= DMA_BIT_MASK(32) && dma_max_mapping_size(dev) != SIZE_MAX)
+		return true;
+
+	for (i = 0; i < backing->nr_pages; i++)
+		if (phys_to_dma(dev, page_to_phys(backing->pages[i])) +
+		    PAGE_SIZE - 1 > limit)
+			return false;
+	return true;
+}
+
+/**
+ * dbt_buffer_map - the map_dma_buf op
+ * @attach:	attachment to a buffer of ours
+ * @dir:	direction of the DMA
+ *
+ * Context: Process context, may sleep. Holds the reservation lock.
+ * Return: the mapping or ERR_PTR: -ENODEV while the buffer is revoked, -EIO if
+ * the device can't reach it or %DMA_BUF_TEST_FAIL_MAP says so, -ENOMEM.
+ */
+struct sg_table *dbt_buffer_map(struct dma_buf_attachment *attach,
+				enum dma_data_direction dir)
+{
+	struct dbt_buffer *buf = attach->dmabuf->priv;
+	struct dbt_backing *backing = buf->backing;
+	struct device *dev = attach->dev;
+	struct dbt_mapping *map;
+	size_t segment;
+	int ret;
+
+	dma_resv_assert_held(attach->dmabuf->resv);
+
+	if (dma_buf_revoked(attach->dmabuf))
+		return ERR_PTR(-ENODEV);
+	if (buf->flags & DMA_BUF_TEST_FAIL_MAP)
+		return ERR_PTR(-EIO);
+	if (!in_reach(dev, backing))
+		return ERR_PTR(-EIO);
+
+	map = kzalloc_obj(*map);
+	if (!map)
+		return ERR_PTR(-ENOMEM);
+
+	segment = min3(dma_max_mapping_size(dev),
+		       (size_t)dma_get_max_seg_size(dev), (size_t)UINT_MAX);
+	ret = sg_alloc_table_from_pages_segment(&map->sgt, backing->pages,
+						backing->nr_pages, 0,
+						backing->nr_pages << PAGE_SHIFT,
+						max(segment, PAGE_SIZE),
+						GFP_KERNEL);
+	if (ret)
+		goto err_free;
+	ret = dma_map_sgtable(dev, &map->sgt, dir, DBT_MAP_ATTRS);
+	if (ret)
+		goto err_table;
+
+	map->attach = attach;
+	map->dir = dir;
+	map->backing = dbt_backing_get(backing);
+	list_add(&map->node, &buf->mappings);
+	atomic_inc(&buf->counts.mappings);
+	atomic_inc(&buf->counts.map_calls);
+	return &map->sgt;
+
+err_table:
+	sg_free_table(&map->sgt);
+err_free:
+	kfree(map);
+	return ERR_PTR(ret);
+}
+
+/**
+ * dbt_buffer_unmap - the unmap_dma_buf op
+ * @attach:	attachment to a buffer of ours
+ * @sgt:	what dbt_buffer_map() has returned
+ * @dir:	direction of the DMA
+ *
+ * Context: Process context, may sleep. Holds the reservation lock.
+ */
+void dbt_buffer_unmap(struct dma_buf_attachment *attach, struct sg_table *sgt,
+		      enum dma_data_direction dir)
+{
+	struct dbt_mapping *map = container_of(sgt, struct dbt_mapping, sgt);
+	struct dbt_buffer *buf = attach->dmabuf->priv;
+	unsigned long attrs = DBT_MAP_ATTRS;
+
+	dma_resv_assert_held(attach->dmabuf->resv);
+
+	/* What is in its bounce buffer must not overwrite newer content. */
+	if (map->stale)
+		attrs |= DMA_ATTR_SKIP_CPU_SYNC;
+	dma_unmap_sgtable(attach->dev, sgt, dir, attrs);
+	sg_free_table(sgt);
+
+	list_del(&map->node);
+	atomic_dec(&buf->counts.mappings);
+	atomic_inc(&buf->counts.unmap_calls);
+	dbt_backing_put(map->backing);
+	kfree(map);
+}
+
+/**
+ * dbt_buffer_begin_cpu_access - the begin_cpu_access op
+ * @dmabuf:	a buffer of ours
+ * @dir:	direction of the access; all that is mapped is synced
+ *
+ * Context: Process context, may sleep. Takes the reservation lock.
+ * Return: 0, -ENODEV while the buffer is revoked, or -EINTR.
+ */
+int dbt_buffer_begin_cpu_access(struct dma_buf *dmabuf,
+				enum dma_data_direction dir)
+{
+	struct dbt_buffer *buf = dmabuf->priv;
+	struct dbt_mapping *map;
+	int ret;
+
+	ret = dma_resv_lock_interruptible(dmabuf->resv, NULL);
+	if (ret)
+		return ret;
+
+	if (dma_buf_revoked(dmabuf)) {
+		ret = -ENODEV;
+		goto out;
+	}
+	/* In the direction that it was mapped for, or the DMA API complains. */
+	list_for_each_entry(map, &buf->mappings, node)
+		if (!map->stale)
+			dma_sync_sgtable_for_cpu(map->attach->dev, &map->sgt,
+						 map->dir);
+out:
+	dma_resv_unlock(dmabuf->resv);
+	return ret;
+}
+
+/**
+ * dbt_buffer_end_cpu_access - the end_cpu_access op
+ * @dmabuf:	a buffer of ours
+ * @dir:	direction of the access
+ *
+ * Context: Process context, may sleep. Takes the reservation lock.
+ * Return: 0 or -EINTR.
+ */
+int dbt_buffer_end_cpu_access(struct dma_buf *dmabuf,
+			      enum dma_data_direction dir)
+{
+	struct dbt_buffer *buf = dmabuf->priv;
+	struct dbt_mapping *map;
+	int ret;
+
+	ret = dma_resv_lock_interruptible(dmabuf->resv, NULL);
+	if (ret)
+		return ret;
+
+	list_for_each_entry(map, &buf->mappings, node)
+		if (!map->stale)
+			dma_sync_sgtable_for_device(map->attach->dev, &map->sgt,
+						    map->dir);
+	dma_resv_unlock(dmabuf->resv);
+	return 0;
+}

@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The dma-buf test device: buffers that move and that are revoked
+ */
+
+#include <linux/dma-mapping.h>
+#include <linux/dma-resv.h>
+#include <linux/err.h>
+#include <linux/mm.h>
+#include <linux/sched.h>
+#include <linux/uaccess.h>
+#include <linux/ww_mutex.h>
+
+#include "test-device.h"
+
+/*
+ * With a ticket, as drivers that evict have one: importers use it to lock
+ * objects of their own in invalidate_mappings.
+ */
+static int lock_with_ticket(struct dma_buf *dmabuf,
+			    struct ww_acquire_ctx *ticket)
+{
+	int ret;
+
+	ww_acquire_init(ticket, &reservation_ww_class);
+	ret = dma_resv_lock_interruptible(dmabuf->resv, ticket);
+	/* With no other lock held, this is CONFIG_DEBUG_WW_MUTEX_SLOWPATH. */
+	if (ret == -EDEADLK)
+		ret = dma_resv_lock_slow_interruptible(dmabuf->resv, ticket);
+	if (ret)
+		ww_acquire_fini(ticket);
+	return ret;
+}
+
+static void unlock_with_ticket(struct dma_buf *dmabuf,
+			       struct ww_acquire_ctx *ticket)
+{
+	dma_resv_unlock(dmabuf->resv);
+	ww_acquire_fini(ticket);
+}
+
+static bool is_told(const struct dma_buf_attachment *attach)
+{
+	return attach->importer_ops && attach->importer_ops->invalidate_mappings;
+}
+
+/*
+ * Take the buffer away from importers and CPUs. Mappings that are open
+ * afterwards may be read by devices and no longer written to.
+ */
+static int stop_access(struct dma_buf *dmabuf)
+{
+	struct dbt_buffer *buf = dmabuf->priv;
+	struct dbt_mapping *map;
+	long ret;
+
+	dma_resv_assert_held(dmabuf->resv);
+
+	dma_buf_invalidate_mappings(dmabuf);
+	/* New faults wait for the lock that we hold. */
+	unmap_mapping_range(dmabuf->file->f_mapping, 0, 0, 1);
+
+	ret = dma_resv_wait_timeout(dmabuf->resv, DMA_RESV_USAGE_BOOKKEEP, true,
+				    MAX_SCHEDULE_TIMEOUT);
+	if (ret < 0)
+		return ret;
+
+	/*
+	 * The last chance for what devices have written to bounce buffers. An
+	 * importer that can't be told goes on with its mapping after a revoke.
+	 */
+	list_for_each_entry(map, &buf->mappings, node) {
+		if (map->stale)
+			continue;
+		dma_sync_sgtable_for_cpu(map->attach->dev, &map->sgt, map->dir);
+		map->stale = is_told(map->attach);
+	}
+	return 0;
+}
+
+/* Swaps *@backing, the new memory, with the old. */
+static int move_locked(struct dma_buf *dmabuf, struct dbt_backing **backing)
+{
+	struct dbt_buffer *buf = dmabuf->priv;
+	struct dbt_mapping *map;
+	int ret;
+
+	dma_resv_assert_held(dmabuf->resv);
+
+	if (dma_buf_revoked(dmabuf))
+		return -ENODEV;
+	if (atomic_read(&buf->counts.pins) || buf->vaddr)
+		return -EBUSY;
+
+	ret = stop_access(dmabuf);
+	if (ret)
+		return ret;
+
+	dbt_backing_copy(*backing, buf->backing);
+	swap(*backing, buf->backing);
+
+	/* Also of importers that mapped without a pin and can't be told. */
+	list_for_each_entry(map, &buf->mappings, node)
+		map->stale = true;
+	atomic_inc(&buf->counts.moves);
+	return 0;
+}
+
+static long buffer_move(struct dma_buf *dmabuf)
+{
+	struct dbt_buffer *buf = dmabuf->priv;
+	struct ww_acquire_ctx ticket;
+	struct dbt_backing *backing;
+	int ret;
+
+	if (!(dma_buf_offered_modes(dmabuf) & DMA_BUF_MODE_MOVABLE))
+		return -EOPNOTSUPP;
+
+	/* While the old pages are there still, so that these are others. */
+	backing = dbt_backing_alloc(buf->kind, dmabuf->size >> PAGE_SHIFT);
+	if (IS_ERR(backing))
+		return PTR_ERR(backing);
+
+	ret = lock_with_ticket(dmabuf, &ticket);
+	if (!ret) {
+		ret = move_locked(dmabuf, &backing);
+		unlock_with_ticket(dmabuf, &ticket);
+	}
+	/* The old memory, or the new if the buffer has stayed. */
+	dbt_backing_put(backing);
+	return ret;
+}
+
+long dbt_ioctl_move(void __user *user)
+{
+	struct dma_buf_test_buffer arg;
+	struct dma_buf *dmabuf;
+	long ret;
+
+	if (copy_from_user(&arg, user, sizeof(arg)))
+		return -EFAULT;
+	if (arg.reserved)
+		return -EINVAL;
+
+	dmabuf = dbt_buffer_get(arg.fd);
+	if (IS_ERR(dmabuf))
+		return PTR_ERR(dmabuf);
+	ret = buffer_move(dmabuf);
+	dma_buf_put(dmabuf);
+	return ret;
+}
+
+static long buffer_revoke(struct dma_buf *dmabuf, u32 revoked)
+{
+	struct ww_acquire_ctx ticket;
+	int ret;
+
+	if (!(dma_buf_offered_modes(dmabuf) & DMA_BUF_MODE_REVOCABLE))
+		return -EINVAL;
+
+	ret = lock_with_ticket(dmabuf, &ticket);
+	if (ret)
+		return ret;
+
+	if (dma_buf_revoked(dmabuf) == DMA_BUF_REVOKED_FOR_GOOD &&
+	    revoked != DMA_BUF_REVOKED_FOR_GOOD) {
+		ret = -EPERM;
+		goto out;
+	}
+	/* If the wait is interrupted, the buffer stays revoked. */
+	dma_buf_mark_revoked(dmabuf, revoked);
+	if (revoked != DMA_BUF_REVOKED_NO)
+		ret = stop_access(dmabuf);
+out:
+	unlock_with_ticket(dmabuf, &ticket);
+	return ret;
+}
+
+long dbt_ioctl_revoke(void __user *user)
+{
+	struct dma_buf_test_revoke arg;
+	struct dma_buf *dmabuf;
+	long ret;
+
+	if (copy_from_user(&arg, user, sizeof(arg)))
+		return -EFAULT;
+	if (arg.revoked > DMA_BUF_REVOKED_FOR_GOOD)
+		return -EINVAL;
+
+	dmabuf = dbt_buffer_get(arg.fd);
+	if (IS_ERR(dmabuf))
+		return PTR_ERR(dmabuf);
+	ret = buffer_revoke(dmabuf, arg.revoked);
+	dma_buf_put(dmabuf);
+	return ret;
+}

@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The dma-buf test device: the exporter
+ */
+
+#include <linux/align.h>
+#include <linux/dma-resv.h>
+#include <linux/err.h>
+#include <linux/fcntl.h>
+#include <linux/iosys-map.h>
+#include <linux/mm.h>
+#include <linux/sizes.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+#include <linux/vmalloc.h>
+
+#include "test-device.h"
+
+/**
+ * DOC: exporter of the test device
+ *
+ * A buffer is an array of pages. %DMA_BUF_TEST_MOVE gives it other pages, and
+ * %DMA_BUF_TEST_REVOKE takes access away or gives it back; both go through the
+ * steps that a GPU driver goes through when it evicts, in buffer-move.c.
+ *
+ * What an importer maps keeps the pages that it was made for until it is
+ * unmapped, wherever the buffer is by then. So an importer that is late reads
+ * old content and never memory of somebody else.
+ *
+ * The reservation lock protects where the buffer is and what is mapped. Pages
+ * are mapped to the CPU by the fault handler in buffer-mmap.c only, under that
+ * lock, so a move that has zapped the entries finds none until it unlocks.
+ *
+ * Each op counts its calls, for %DMA_BUF_TEST_BUFFER_INFO.
+ */
+
+#define DBT_MAX_SIZE	SZ_64M
+
+#define DBT_EXPORT_FLAGS						\
+	(DMA_BUF_TEST_HAS_PIN | DMA_BUF_TEST_MMAP_INSERT_PAGE |		\
+	 DMA_BUF_TEST_FAIL_ATTACH | DMA_BUF_TEST_FAIL_PIN |		\
+	 DMA_BUF_TEST_FAIL_MAP)
+
+static int buffer_attach(struct dma_buf *dmabuf,
+			 struct dma_buf_attachment *attach)
+{
+	struct dbt_buffer *buf = dmabuf->priv;
+
+	if (buf->flags & DMA_BUF_TEST_FAIL_ATTACH)
+		return -EBUSY;
+	atomic_inc(&buf->counts.attaches);
+	return 0;
+}
+
+static void buffer_detach(struct dma_buf *dmabuf,
+			  struct dma_buf_attachment *attach)
+{
+	struct dbt_buffer *buf = dmabuf->priv;
+
+	atomic_inc(&buf->counts.detaches);
+}
+
+static int buffer_pin(struct dma_buf_attachment *attach)
+{
+	struct dbt_buffer *buf = attach->dmabuf->priv;
+
+	dma_resv_assert_held(attach->dmabuf->resv);
+
+	if (buf->flags & DMA_BUF_TEST_FAIL_PIN)
+		return -ENOSPC;
+	atomic_inc(&buf->counts.pins);
+	atomic_inc(&buf->counts.pin_calls);
+	return 0;
+}
+
+static void buffer_unpin(struct dma_buf_attachment *attach)
+{
+	struct dbt_buffer *buf = attach->dmabuf->priv;
+
+	dma_resv_assert_held(attach->dmabuf->resv);
+
+	atomic_dec(&buf->counts.pins);
+	atomic_inc(&buf->counts.unpin_calls);
+}
+
+static int buffer_vmap(struct dma_buf *dmabuf, struct iosys_map *map)
+{
+	struct dbt_buffer *buf = dmabuf->priv;
+
+	dma_resv_assert_held(dmabuf->resv);
+
+	if (dma_buf_revoked(dmabuf))
+		return -ENODEV;
+	buf->vaddr = vmap(buf->backing->pages, buf->backing->nr_pages, VM_MAP,
+			  PAGE_KERNEL);
+	if (!buf->vaddr)
+		return -ENOMEM;
+	iosys_map_set_vaddr(map, buf->vaddr);
+	return 0;
+}
+
+static void buffer_vunmap(struct dma_buf *dmabuf, struct iosys_map *map)
+{
+	struct dbt_buffer *buf = dmabuf->priv;
+
+	dma_resv_assert_held(dmabuf->resv);
+
+	vunmap(buf->vaddr);
+	buf->vaddr = NULL;
+}
+
+static void buffer_free(struct dbt_buffer *buf)
+{
+	dbt_backing_put(buf->backing);
+	kfree(buf);
+}
+
+static void buffer_release(struct dma_buf *dmabuf)
+{
+	buffer_free(dmabuf->priv);
+}
+
+#define DBT_OPS								\
+	.attach			= buffer_attach,			\
+	.detach			= buffer_detach,			\
+	.map_dma_buf		= dbt_buffer_map,			\
+	.unmap_dma_buf		= dbt_buffer_unmap,			\
+	.begin_cpu_access	= dbt_buffer_begin_cpu_access,		\
+	.end_cpu_access		= dbt_buffer_end_cpu_access,		\
+	.mmap			= dbt_buffer_mmap,			\
+	.vmap			= buffer_vmap,				\
+	.vunmap			= buffer_vunmap,			\
+	.release		= buffer_release
+
+static const struct dma_buf_ops dbt_ops = {
+	DBT_OPS,
+};
+
+/* What is offered by default depends on whether these two are there. */
+static const struct dma_buf_ops dbt_pin_ops = {
+	DBT_OPS,
+	.pin			= buffer_pin,
+	.unpin			= buffer_unpin,
+};
+
+/**
+ * dbt_buffer_get - a buffer of ours
+ * @fd:		file descriptor of the dma-buf
+ *
+ * Return: the dma-buf, to be given back by dma_buf_put(), or ERR_PTR: -EINVAL
+ * if it is of another exporter, or what dma_buf_get() says.
+ */
+struct dma_buf *dbt_buffer_get(int fd)
+{
+	struct dma_buf *dmabuf = dma_buf_get(fd);
+
+	if (IS_ERR(dmabuf))
+		return dmabuf;
+	if (dmabuf->ops == &dbt_ops || dmabuf->ops == &dbt_pin_ops)
+		return dmabuf;
+
+	dma_buf_put(dmabuf);
+	return ERR_PTR(-EINVAL);
+}
+
+static struct dma_buf *buffer_export(const struct dma_buf_test_export *arg)
+{
+	DEFINE_DMA_BUF_EXPORT_INFO(info);
+	struct dbt_buffer *buf;
+	struct dma_buf *dmabuf;
+
+	buf = kzalloc_obj(*buf);
+	if (!buf)
+		return ERR_PTR(-ENOMEM);
+
+	buf->kind = arg->backing;
+	buf->flags = arg->flags;
+	INIT_LIST_HEAD(&buf->mappings);
+	buf->backing = dbt_backing_alloc(arg->backing, arg->size >> PAGE_SHIFT);
+	if (IS_ERR(buf->backing)) {
+		dmabuf = ERR_CAST(buf->backing);
+		kfree(buf);
+		return dmabuf;
+	}
+
+	info.ops = arg->flags & DMA_BUF_TEST_HAS_PIN ? &dbt_pin_ops : &dbt_ops;
+	info.size = arg->size;
+	info.flags = arg->open_flags & O_ACCMODE;
+	info.modes = arg->modes;
+	info.priv = buf;
+	dmabuf = dma_buf_export(&info);
+	if (IS_ERR(dmabuf))
+		buffer_free(buf);
+	return dmabuf;
+}
+
+static bool export_is_valid(const struct dma_buf_test_export *arg)
+{
+	u64 unit = arg->backing == DMA_BUF_TEST_HUGE ? PMD_SIZE : PAGE_SIZE;
+	u32 accmode = arg->open_flags & O_ACCMODE;
+
+	if (arg->backing > DMA_BUF_TEST_HUGE || arg->reserved)
+		return false;
+	if (!arg->size || arg->size > DBT_MAX_SIZE ||
+	    !IS_ALIGNED(arg->size, unit))
+		return false;
+	if (arg->flags & ~DBT_EXPORT_FLAGS)
+		return false;
+	if (arg->open_flags & ~(O_ACCMODE | O_CLOEXEC))
+		return false;
+	return accmode == O_RDONLY || accmode == O_RDWR;
+}
+
+long dbt_ioctl_export(void __user *user)
+{
+	struct dma_buf_test_export arg;
+	struct dma_buf *dmabuf;
+	int fd;
+
+	if (copy_from_user(&arg, user, sizeof(arg)))
+		return -EFAULT;
+	if (!export_is_valid(&arg))
+		return -EINVAL;
+
+	dmabuf = buffer_export(&arg);
+	if (IS_ERR(dmabuf))
+		return PTR_ERR(dmabuf);
+
+	fd = get_unused_fd_flags(arg.open_flags & O_CLOEXEC);
+	if (fd < 0) {
+		dma_buf_put(dmabuf);
+		return fd;
+	}
+
+	arg.fd = fd;
+	if (copy_to_user(user, &arg, sizeof(arg))) {
+		put_unused_fd(fd);
+		dma_buf_put(dmabuf);
+		return -EFAULT;
+	}
+	dma_buf_fd_install(dmabuf, fd);
+	return 0;
+}
+
+long dbt_ioctl_buffer_info(void __user *user)
+{
+	struct dma_buf_test_buffer_info arg;
+	struct dma_buf *dmabuf;
+	struct dbt_buffer *buf;
+
+	if (copy_from_user(&arg, user, sizeof(arg)))
+		return -EFAULT;
+	dmabuf = dbt_buffer_get(arg.fd);
+	if (IS_ERR(dmabuf))
+		return PTR_ERR(dmabuf);
+
+	buf = dmabuf->priv;
+	arg.pins = atomic_read(&buf->counts.pins);
+	arg.mappings = atomic_read(&buf->counts.mappings);
+	arg.attaches = atomic_read(&buf->counts.attaches);
+	arg.detaches = atomic_read(&buf->counts.detaches);
+	arg.pin_calls = atomic_read(&buf->counts.pin_calls);
+	arg.unpin_calls = atomic_read(&buf->counts.unpin_calls);
+	arg.map_calls = atomic_read(&buf->counts.map_calls);
+	arg.unmap_calls = atomic_read(&buf->counts.unmap_calls);
+	arg.mmap_calls = atomic_read(&buf->counts.mmap_calls);
+	arg.moves = atomic_read(&buf->counts.moves);
+	arg.faults = atomic_read(&buf->counts.faults);
+	dma_buf_put(dmabuf);
+
+	return copy_to_user(user, &arg, sizeof(arg)) ? -EFAULT : 0;
+}

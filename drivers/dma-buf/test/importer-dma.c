@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The dma-buf test device: an importer's device reads and writes the buffer
+ */
+
+#include <linux/dma-direct.h>
+#include <linux/dma-resv.h>
+#include <linux/err.h>
+#include <linux/highmem.h>
+#include <linux/memory_hotplug.h>
+#include <linux/minmax.h>
+#include <linux/mm.h>
+#include <linux/pfn.h>
+#include <linux/sched.h>
+#include <linux/scatterlist.h>
+#include <linux/sizes.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include "test-device.h"
+
+/* What is at a DMA address, with the CPU in the place of a device */
+static int copy_physical(phys_addr_t phys, void *data, size_t length, bool write)
+{
+	while (length) {
+		struct page *page = pfn_to_online_page(PHYS_PFN(phys));
+		size_t offset = offset_in_page(phys);
+		size_t part = min(length, PAGE_SIZE - offset);
+
+		/* Memory of another device: not everybody can get there. */
+		if (!page)
+			return -EOPNOTSUPP;
+		if (write)
+			memcpy_to_page(page, offset, data, part);
+		else
+			memcpy_from_page(data, page, offset, part);
+		phys += part;
+		data += part;
+		length -= part;
+	}
+	return 0;
+}
+
+/*
+ * The addresses are all that a device has, so nothing is synced here; the
+ * sg_table of CONFIG_DMABUF_DEBUG has no pages to do that with either. If they
+ * are those of bounce buffers, content goes from there to the buffer and back
+ * when the exporter unmaps, or syncs in begin_cpu_access and end_cpu_access.
+ */
+static int copy_dma(struct dbt_importer *imp, u64 offset, void *data,
+		    size_t length, bool write)
+{
+	struct device *dev = imp->attach->dev;
+	struct scatterlist *sg;
+	int i, ret;
+
+	dma_resv_assert_held(imp->dmabuf->resv);
+
+	for_each_sgtable_dma_sg(imp->sgt, sg, i) {
+		size_t part;
+
+		if (offset >= sg_dma_len(sg)) {
+			offset -= sg_dma_len(sg);
+			continue;
+		}
+
+		part = min_t(u64, length, sg_dma_len(sg) - offset);
+		ret = copy_physical(dma_to_phys(dev, sg_dma_address(sg) + offset),
+				    data, part, write);
+		if (ret)
+			return ret;
+
+		data += part;
+		length -= part;
+		if (!length)
+			return 0;
+		offset = 0;
+	}
+
+	/* The exporter has mapped less than the size of its buffer. */
+	return -EIO;
+}
+
+static int importer_access(struct dbt_importer *imp, u64 offset, void *data,
+			   size_t length, bool write)
+{
+	struct dma_resv *resv = imp->dmabuf->resv;
+	long ret;
+
+	ret = dma_resv_lock_interruptible(resv, NULL);
+	if (ret)
+		return ret;
+
+	ret = dbt_importer_map(imp);
+	if (ret)
+		goto out;
+
+	/* The exporter may not be done with a move or with clearing. */
+	ret = dma_resv_wait_timeout(resv, DMA_RESV_USAGE_KERNEL, true,
+				    MAX_SCHEDULE_TIMEOUT);
+	if (ret < 0)
+		goto out;
+
+	ret = copy_dma(imp, offset, data, length, write);
+out:
+	dma_resv_unlock(resv);
+	return ret;
+}
+
+long dbt_ioctl_dma(struct dbt_file *file, void __user *user)
+{
+	struct dma_buf_test_dma arg;
+	void __user *user_data;
+	bool write;
+	u64 size;
+	int ret;
+
+	if (copy_from_user(&arg, user, sizeof(arg)))
+		return -EFAULT;
+	if (arg.direction > DMA_BUF_TEST_DMA_WRITE)
+		return -EINVAL;
+	if (!arg.length || arg.length > SZ_64K)
+		return -EINVAL;
+
+	struct dbt_importer *imp __free(dbt_importer_put) =
+		dbt_importer_get(file, arg.id);
+	if (IS_ERR(imp))
+		return PTR_ERR(imp);
+
+	size = imp->dmabuf->size;
+	if (arg.offset > size || arg.length > size - arg.offset)
+		return -ERANGE;
+	if (!dbt_device_is_direct(imp->attach->dev))
+		return -EOPNOTSUPP;
+
+	void *data __free(kvfree) = kvmalloc(arg.length, GFP_KERNEL);
+	if (!data)
+		return -ENOMEM;
+
+	/*
+	 * Userspace memory is not touched under the reservation lock: a fault
+	 * takes the mmap_lock, which comes before it.
+	 */
+	write = arg.direction == DMA_BUF_TEST_DMA_WRITE;
+	user_data = u64_to_user_ptr(arg.data);
+	if (write && copy_from_user(data, user_data, arg.length))
+		return -EFAULT;
+	ret = importer_access(imp, arg.offset, data, arg.length, write);
+	if (ret)
+		return ret;
+	if (!write && copy_to_user(user_data, data, arg.length))
+		return -EFAULT;
+	return 0;
+}

@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The dma-buf test device: what its importers do with the buffer
+ */
+
+#include <linux/dma-resv.h>
+#include <linux/err.h>
+#include <linux/jiffies.h>
+#include <linux/scatterlist.h>
+#include <linux/uaccess.h>
+
+#include "test-device.h"
+
+/**
+ * dbt_importer_drop - unmap the buffer
+ * @imp:	importer that has a mapping, valid or not
+ *
+ * Context: Process context, may sleep. Holds the reservation lock.
+ */
+void dbt_importer_drop(struct dbt_importer *imp)
+{
+	dma_resv_assert_held(imp->dmabuf->resv);
+
+	/* Those who look with just this lock held leave an invalid one alone. */
+	scoped_guard(mutex, &imp->lock)
+		imp->valid = false;
+	dma_buf_unmap_attachment(imp->attach, imp->sgt, DMA_BIDIRECTIONAL);
+
+	/* Counted when it is done, as tests wait for that. */
+	guard(mutex)(&imp->lock);
+	imp->sgt = NULL;
+	imp->unmaps++;
+}
+
+/**
+ * dbt_importer_map - have a mapping that is valid
+ * @imp:	importer; if it has one that is not, that is unmapped
+ *
+ * Context: Process context, may sleep. Holds the reservation lock.
+ * Return: 0 or an error, and then there is no mapping.
+ */
+int dbt_importer_map(struct dbt_importer *imp)
+{
+	struct sg_table *sgt;
+
+	dma_resv_assert_held(imp->dmabuf->resv);
+
+	if (imp->valid)
+		return 0;
+	if (imp->sgt)
+		dbt_importer_drop(imp);
+
+	sgt = dma_buf_map_attachment(imp->attach, DMA_BIDIRECTIONAL);
+	if (IS_ERR(sgt))
+		return PTR_ERR(sgt);
+
+	guard(mutex)(&imp->lock);
+	imp->sgt = sgt;
+	imp->valid = true;
+	imp->maps++;
+	return 0;
+}
+
+/**
+ * dbt_importer_invalidate - &dma_buf_attach_ops.invalidate_mappings
+ * @attach:	attachment of an importer. &dbt_importer.attach may not be set
+ *		yet, but as long as it isn't, there is no mapping.
+ *
+ * Context: Process context, may sleep. Holds the reservation lock.
+ */
+void dbt_importer_invalidate(struct dma_buf_attachment *attach)
+{
+	struct dbt_importer *imp = attach->importer_priv;
+
+	dma_resv_assert_held(attach->dmabuf->resv);
+
+	scoped_guard(mutex, &imp->lock) {
+		imp->invalidates++;
+		if (!imp->valid)
+			return;
+		imp->valid = false;
+	}
+
+	if (imp->flags & DMA_BUF_TEST_UNMAP_NEVER)
+		return;
+	if (imp->flags & DMA_BUF_TEST_UNMAP_LATE)
+		/* Anew, if it is still queued for a mapping before this one. */
+		mod_delayed_work(system_dfl_wq, &imp->late,
+				 msecs_to_jiffies(imp->delay_ms));
+	else
+		dbt_importer_drop(imp);
+}
+
+/**
+ * dbt_importer_late - unmap late
+ * @work:	&dbt_importer.late
+ *
+ * Context: Process context, of a work queue.
+ */
+void dbt_importer_late(struct work_struct *work)
+{
+	struct dbt_importer *imp = container_of(to_delayed_work(work),
+						struct dbt_importer, late);
+	struct dma_resv *resv = imp->dmabuf->resv;
+
+	dma_resv_lock(resv, NULL);
+	/* It may have been unmapped, and even mapped again, meanwhile. */
+	if (imp->sgt && !imp->valid)
+		dbt_importer_drop(imp);
+	dma_resv_unlock(resv);
+}
+
+/**
+ * dbt_importer_unpin - take back a pin
+ * @imp:	importer that holds one
+ *
+ * Context: Process context, may sleep. Holds the reservation lock.
+ */
+void dbt_importer_unpin(struct dbt_importer *imp)
+{
+	dma_resv_assert_held(imp->dmabuf->resv);
+
+	dma_buf_unpin(imp->attach);
+
+	guard(mutex)(&imp->lock);
+	imp->pins--;
+}
+
+static int do_pin(struct dbt_importer *imp)
+{
+	int ret;
+
+	/* Only those with ops may, the core warns about others. */
+	if (imp->flags & DMA_BUF_TEST_STATIC)
+		return -EINVAL;
+
+	ret = dma_buf_pin(imp->attach);
+	if (ret)
+		return ret;
+
+	guard(mutex)(&imp->lock);
+	imp->pins++;
+	return 0;
+}
+
+static int do_unpin(struct dbt_importer *imp)
+{
+	if (!imp->pins)
+		return -EINVAL;
+	dbt_importer_unpin(imp);
+	return 0;
+}
+
+static int do_map(struct dbt_importer *imp)
+{
+	return imp->valid ? -EBUSY : dbt_importer_map(imp);
+}
+
+static int do_unmap(struct dbt_importer *imp)
+{
+	if (!imp->sgt)
+		return -EINVAL;
+	dbt_importer_drop(imp);
+	return 0;
+}
+
+/* Let an importer do something under the reservation lock */
+static long with_importer(struct dbt_file *file, void __user *user,
+			  int (*func)(struct dbt_importer *imp))
+{
+	struct dma_buf_test_importer arg;
+	struct dma_resv *resv;
+	int ret;
+
+	if (copy_from_user(&arg, user, sizeof(arg)))
+		return -EFAULT;
+	if (arg.reserved)
+		return -EINVAL;
+
+	struct dbt_importer *imp __free(dbt_importer_put) =
+		dbt_importer_get(file, arg.id);
+	if (IS_ERR(imp))
+		return PTR_ERR(imp);
+
+	resv = imp->dmabuf->resv;
+	ret = dma_resv_lock_interruptible(resv, NULL);
+	if (ret)
+		return ret;
+	ret = func(imp);
+	dma_resv_unlock(resv);
+	return ret;
+}
+
+long dbt_ioctl_pin(struct dbt_file *file, void __user *user)
+{
+	return with_importer(file, user, do_pin);
+}
+
+long dbt_ioctl_unpin(struct dbt_file *file, void __user *user)
+{
+	return with_importer(file, user, do_unpin);
+}
+
+long dbt_ioctl_map(struct dbt_file *file, void __user *user)
+{
+	return with_importer(file, user, do_map);
+}
+
+long dbt_ioctl_unmap(struct dbt_file *file, void __user *user)
+{
+	return with_importer(file, user, do_unmap);
+}
+
+long dbt_ioctl_importer_info(struct dbt_file *file, void __user *user)
+{
+	struct dma_buf_test_importer_info arg;
+
+	if (copy_from_user(&arg, user, sizeof(arg)))
+		return -EFAULT;
+
+	struct dbt_importer *imp __free(dbt_importer_put) =
+		dbt_importer_get(file, arg.id);
+	if (IS_ERR(imp))
+		return PTR_ERR(imp);
+
+	arg.mode = dma_buf_attachment_mode(imp->attach);
+	arg.ranges = 0;
+	arg.address = 0;
+	scoped_guard(mutex, &imp->lock) {
+		arg.mapped = !imp->sgt ? 0 : imp->valid ? 1 : 2;
+		arg.pins = imp->pins;
+		arg.invalidates = imp->invalidates;
+		arg.maps = imp->maps;
+		arg.unmaps = imp->unmaps;
+		if (imp->valid) {
+			arg.ranges = imp->sgt->nents;
+			arg.address = sg_dma_address(imp->sgt->sgl);
+		}
+	}
+	return copy_to_user(user, &arg, sizeof(arg)) ? -EFAULT : 0;
+}

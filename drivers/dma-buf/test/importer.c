@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The dma-buf test device: importers, from attach to detach
+ */
+
+#include <linux/dma-resv.h>
+#include <linux/err.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include "test-device.h"
+
+/**
+ * DOC: importer of the test device
+ *
+ * %DMA_BUF_TEST_ATTACH makes an importer, which does what it is told: map, pin,
+ * let its device read and write, and unmap soon, late or never when the
+ * exporter takes the buffer away. It has attach ops of its own, so each can
+ * accept other modes.
+ *
+ * Its state is changed with the reservation lock of the dma-buf and
+ * &dbt_importer.lock held. The latter nests inside the former, as
+ * invalidate_mappings is called with the reservation lock held. With it alone,
+ * %DMA_BUF_TEST_IMPORTER_INFO looks at an importer while its buffer is being
+ * moved.
+ *
+ * The open file's xarray holds a reference to each importer, and an ioctl holds
+ * one while it runs. invalidate_mappings and the work that unmaps late hold
+ * none: dbt_importer_put() disables the work and detaches, and after that
+ * neither of them runs.
+ */
+
+#define DBT_MAX_DELAY_MS	10000
+
+#define DBT_UNMAP_FLAGS		(DMA_BUF_TEST_UNMAP_LATE |		\
+				 DMA_BUF_TEST_UNMAP_NEVER)
+
+#define DBT_ATTACH_FLAGS						\
+	(DMA_BUF_TEST_STATIC | DMA_BUF_TEST_INVALIDATE |		\
+	 DMA_BUF_TEST_PEER2PEER | DBT_UNMAP_FLAGS | DMA_BUF_TEST_LEAK)
+
+/**
+ * dbt_importer_get - find an importer
+ * @file:	the open file that it belongs to
+ * @id:		what %DMA_BUF_TEST_ATTACH has called it
+ *
+ * Return: the importer, to be given back by dbt_importer_put(), or
+ * ERR_PTR(-ENOENT).
+ */
+struct dbt_importer *dbt_importer_get(struct dbt_file *file, u32 id)
+{
+	struct dbt_importer *imp;
+
+	xa_lock(&file->importers);
+	imp = xa_load(&file->importers, id);
+	if (imp)
+		kref_get(&imp->refs);
+	xa_unlock(&file->importers);
+
+	return imp ?: ERR_PTR(-ENOENT);
+}
+
+/* Take an importer out, with the reference that the file had */
+static struct dbt_importer *importer_remove(struct dbt_file *file, u32 id)
+{
+	struct dbt_importer *imp;
+
+	xa_lock(&file->importers);
+	imp = xa_load(&file->importers, id);
+	/* A number that is only reserved belongs to the ioctl that did it. */
+	if (imp)
+		__xa_erase(&file->importers, id);
+	xa_unlock(&file->importers);
+
+	return imp ?: ERR_PTR(-ENOENT);
+}
+
+static void importer_release(struct kref *refs)
+{
+	struct dbt_importer *imp = container_of(refs, struct dbt_importer, refs);
+	struct dma_buf *dmabuf = imp->dmabuf;
+
+	if (!(imp->flags & DMA_BUF_TEST_LEAK)) {
+		dma_resv_lock(dmabuf->resv, NULL);
+		if (imp->sgt)
+			dbt_importer_drop(imp);
+		while (imp->pins)
+			dbt_importer_unpin(imp);
+		dma_resv_unlock(dmabuf->resv);
+	}
+
+	/*
+	 * Disabled, as one that leaks is still told and would queue it again.
+	 * Without the reservation lock, as the work takes it.
+	 */
+	disable_delayed_work_sync(&imp->late);
+	dma_buf_detach(dmabuf, imp->attach);
+	dma_buf_put(dmabuf);
+	dbt_device_put(imp->device);
+	mutex_destroy(&imp->lock);
+	kfree(imp);
+}
+
+/**
+ * dbt_importer_put - give a reference to an importer back
+ * @imp:	the importer, NULL or an ERR_PTR; with the last reference, it is
+ *		detached
+ *
+ * Context: Process context, may sleep. No reservation lock is held.
+ */
+void dbt_importer_put(struct dbt_importer *imp)
+{
+	if (!IS_ERR_OR_NULL(imp))
+		kref_put(&imp->refs, importer_release);
+}
+
+/**
+ * dbt_importer_put_all - detach all importers of a file that is being closed
+ * @file:	the file; no ioctl on it is running
+ *
+ * Context: Process context, may sleep.
+ */
+void dbt_importer_put_all(struct dbt_file *file)
+{
+	struct dbt_importer *imp;
+	unsigned long id;
+
+	xa_for_each(&file->importers, id, imp)
+		dbt_importer_put(imp);
+}
+
+static struct dma_buf_attachment *importer_attach(struct dbt_importer *imp,
+						  struct device *dev)
+{
+	struct dma_buf_attachment *attach;
+
+	if (imp->flags & DMA_BUF_TEST_STATIC)
+		return dma_buf_attach(imp->dmabuf, dev);
+
+	attach = dma_buf_dynamic_attach(imp->dmabuf, dev, &imp->ops, imp);
+	if (IS_ERR(attach))
+		return attach;
+
+	dma_resv_lock(imp->dmabuf->resv, NULL);
+	dma_buf_prime_importer_lock(attach, &imp->lock);
+	dma_resv_unlock(imp->dmabuf->resv);
+	return attach;
+}
+
+static struct dbt_importer *importer_alloc(const struct dma_buf_test_attach *arg)
+{
+	struct dbt_importer *imp = kzalloc_obj(*imp);
+
+	if (!imp)
+		return NULL;
+
+	kref_init(&imp->refs);
+	mutex_init(&imp->lock);
+	INIT_DELAYED_WORK(&imp->late, dbt_importer_late);
+	imp->device = arg->device;
+	imp->flags = arg->flags;
+	imp->delay_ms = arg->delay_ms;
+	imp->ops.modes = arg->modes;
+	imp->ops.allow_peer2peer = arg->flags & DMA_BUF_TEST_PEER2PEER;
+	if (arg->flags & DMA_BUF_TEST_INVALIDATE)
+		imp->ops.invalidate_mappings = dbt_importer_invalidate;
+	return imp;
+}
+
+/* An importer that is attached, and known to nobody else but the exporter */
+static struct dbt_importer *
+importer_create(const struct dma_buf_test_attach *arg)
+{
+	struct dma_buf_attachment *attach;
+	struct dbt_importer *imp;
+	struct device *dev;
+	int ret;
+
+	imp = importer_alloc(arg);
+	if (!imp)
+		return ERR_PTR(-ENOMEM);
+
+	dev = dbt_device_get(arg->device);
+	if (IS_ERR(dev)) {
+		ret = PTR_ERR(dev);
+		goto err_free;
+	}
+
+	imp->dmabuf = dma_buf_get(arg->fd);
+	if (IS_ERR(imp->dmabuf)) {
+		ret = PTR_ERR(imp->dmabuf);
+		goto err_device;
+	}
+
+	/* It may be told to drop its mappings from here on, having none. */
+	attach = importer_attach(imp, dev);
+	if (IS_ERR(attach)) {
+		ret = PTR_ERR(attach);
+		goto err_dmabuf;
+	}
+	imp->attach = attach;
+	return imp;
+
+err_dmabuf:
+	dma_buf_put(imp->dmabuf);
+err_device:
+	dbt_device_put(arg->device);
+err_free:
+	mutex_destroy(&imp->lock);
+	kfree(imp);
+	return ERR_PTR(ret);
+}
+
+static bool attach_is_valid(const struct dma_buf_test_attach *arg)
+{
+	u32 flags = arg->flags;
+
+	if (arg->reserved || flags & ~DBT_ATTACH_FLAGS)
+		return false;
+	if (flags & DMA_BUF_TEST_STATIC &&
+	    (arg->modes || flags & ~(DMA_BUF_TEST_STATIC | DMA_BUF_TEST_LEAK)))
+		return false;
+	if (flags & DBT_UNMAP_FLAGS && !(flags & DMA_BUF_TEST_INVALIDATE))
+		return false;
+	if ((flags & DBT_UNMAP_FLAGS) == DBT_UNMAP_FLAGS)
+		return false;
+	if (flags & DMA_BUF_TEST_UNMAP_LATE)
+		return arg->delay_ms <= DBT_MAX_DELAY_MS;
+	return !arg->delay_ms;
+}
+
+long dbt_ioctl_attach(struct dbt_file *file, void __user *user)
+{
+	struct dma_buf_test_attach arg;
+	struct dbt_importer *imp;
+	int ret;
+
+	if (copy_from_user(&arg, user, sizeof(arg)))
+		return -EFAULT;
+	if (!attach_is_valid(&arg))
+		return -EINVAL;
+
+	imp = importer_create(&arg);
+	if (IS_ERR(imp))
+		return PTR_ERR(imp);
+
+	/* Reserved first: once it can be found, nothing must fail any more. */
+	ret = xa_alloc(&file->importers, &arg.id, NULL, xa_limit_32b,
+		       GFP_KERNEL);
+	if (ret)
+		goto err_put;
+
+	arg.mode = dma_buf_attachment_mode(imp->attach);
+	if (copy_to_user(user, &arg, sizeof(arg))) {
+		ret = -EFAULT;
+		goto err_id;
+	}
+	xa_store(&file->importers, arg.id, imp, GFP_KERNEL);
+	return 0;
+
+err_id:
+	xa_release(&file->importers, arg.id);
+err_put:
+	dbt_importer_put(imp);
+	return ret;
+}
+
+long dbt_ioctl_detach(struct dbt_file *file, void __user *user)
+{
+	struct dma_buf_test_importer arg;
+	struct dbt_importer *imp;
+
+	if (copy_from_user(&arg, user, sizeof(arg)))
+		return -EFAULT;
+	if (arg.reserved)
+		return -EINVAL;
+
+	imp = importer_remove(file, arg.id);
+	if (IS_ERR(imp))
+		return PTR_ERR(imp);
+	dbt_importer_put(imp);
+	return 0;
+}

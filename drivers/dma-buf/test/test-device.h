@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the files of the dma-buf test device share; dbt_ is for dma-buf test.
+ */
+
+#ifndef _DMA_BUF_TEST_DEVICE_H
+#define _DMA_BUF_TEST_DEVICE_H
+
+#include <linux/atomic.h>
+#include <linux/cleanup.h>
+#include <linux/dma-buf.h>
+#include <linux/kref.h>
+#include <linux/list.h>
+#include <linux/mutex.h>
+#include <linux/types.h>
+#include <linux/workqueue.h>
+#include <linux/xarray.h>
+
+#include "dma-buf-test-uapi.h"
+
+struct device;
+struct page;
+struct vm_area_struct;
+
+/* An open /dev/dma_buf_test */
+struct dbt_file {
+	struct xarray importers;
+};
+
+/*
+ * The memory behind a buffer. A buffer that moves gets another one; mappings
+ * that importers have not unmapped keep the one that they were made for.
+ */
+struct dbt_backing {
+	struct kref refs;
+	unsigned long nr_pages;
+	struct page *pages[] __counted_by(nr_pages);
+};
+
+/* An exporter's buffer: &dma_buf.priv */
+struct dbt_buffer {
+	u32 kind;
+	u32 flags;
+
+	/* The reservation lock protects these. */
+	struct dbt_backing *backing;
+	struct list_head mappings;
+	void *vaddr;
+
+	/* Some ops are called without a lock. */
+	struct {
+		atomic_t pins;
+		atomic_t mappings;
+		atomic_t attaches;
+		atomic_t detaches;
+		atomic_t pin_calls;
+		atomic_t unpin_calls;
+		atomic_t map_calls;
+		atomic_t unmap_calls;
+		atomic_t mmap_calls;
+		atomic_t moves;
+		atomic_t faults;
+	} counts;
+};
+
+/* What the map op of a buffer has returned; on &dbt_buffer.mappings */
+struct dbt_mapping {
+	struct list_head node;
+	struct sg_table sgt;
+	struct dma_buf_attachment *attach;
+	struct dbt_backing *backing;
+	enum dma_data_direction dir;
+	/* The importer was told to drop it; nothing is to be synced any more. */
+	bool stale;
+};
+
+struct dbt_importer {
+	struct kref refs;
+	u32 device;
+	u32 flags;
+	u32 delay_ms;
+	struct dma_buf *dmabuf;
+	struct dma_buf_attachment *attach;
+	struct dma_buf_attach_ops ops;
+	struct delayed_work late;
+
+	/*
+	 * Nests inside the reservation lock. What follows is changed with both
+	 * held, so one of them is enough to look at it.
+	 */
+	struct mutex lock;
+	struct sg_table *sgt;
+	bool valid;
+	u32 pins;
+	u32 invalidates;
+	u32 maps;
+	u32 unmaps;
+};
+
+/* device.c */
+int dbt_devices_register(void);
+void dbt_devices_unregister(void);
+struct device *dbt_device_get(u32 index);
+void dbt_device_put(u32 index);
+bool dbt_device_is_direct(struct device *dev);
+long dbt_ioctl_dma_mask(void __user *user);
+
+/* backing.c */
+struct dbt_backing *dbt_backing_alloc(u32 kind, unsigned long nr_pages);
+struct dbt_backing *dbt_backing_get(struct dbt_backing *backing);
+void dbt_backing_put(struct dbt_backing *backing);
+void dbt_backing_copy(struct dbt_backing *to, const struct dbt_backing *from);
+
+/* buffer.c */
+struct dma_buf *dbt_buffer_get(int fd);
+long dbt_ioctl_export(void __user *user);
+long dbt_ioctl_buffer_info(void __user *user);
+
+/* buffer-dma.c */
+struct sg_table *dbt_buffer_map(struct dma_buf_attachment *attach,
+				enum dma_data_direction dir);
+void dbt_buffer_unmap(struct dma_buf_attachment *attach, struct sg_table *sgt,
+		      enum dma_data_direction dir);
+int dbt_buffer_begin_cpu_access(struct dma_buf *dmabuf,
+				enum dma_data_direction dir);
+int dbt_buffer_end_cpu_access(struct dma_buf *dmabuf,
+			      enum dma_data_direction dir);
+
+/* buffer-mmap.c */
+int dbt_buffer_mmap(struct dma_buf *dmabuf, struct vm_area_struct *vma);
+
+/* buffer-move.c */
+long dbt_ioctl_move(void __user *user);
+long dbt_ioctl_revoke(void __user *user);
+
+/* importer.c */
+struct dbt_importer *dbt_importer_get(struct dbt_file *file, u32 id);
+void dbt_importer_put(struct dbt_importer *imp);
+DEFINE_FREE(dbt_importer_put, struct dbt_importer *, dbt_importer_put(_T))
+void dbt_importer_put_all(struct dbt_file *file);
+long dbt_ioctl_attach(struct dbt_file *file, void __user *user);
+long dbt_ioctl_detach(struct dbt_file *file, void __user *user);
+
+/* importer-ops.c */
+void dbt_importer_invalidate(struct dma_buf_attachment *attach);
+void dbt_importer_late(struct work_struct *work);
+int dbt_importer_map(struct dbt_importer *imp);
+void dbt_importer_drop(struct dbt_importer *imp);
+void dbt_importer_unpin(struct dbt_importer *imp);
+long dbt_ioctl_pin(struct dbt_file *file, void __user *user);
+long dbt_ioctl_unpin(struct dbt_file *file, void __user *user);
+long dbt_ioctl_map(struct dbt_file *file, void __user *user);
+long dbt_ioctl_unmap(struct dbt_file *file, void __user *user);
+long dbt_ioctl_importer_info(struct dbt_file *file, void __user *user);
+
+/* importer-dma.c */
+long dbt_ioctl_dma(struct dbt_file *file, void __user *user);
+
+#endif /* _DMA_BUF_TEST_DEVICE_H */

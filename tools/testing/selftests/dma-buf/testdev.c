@@ -1,0 +1,310 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#define _GNU_SOURCE
+#include <errno.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "testdev.h"
+
+#define DEBUGFS		"/sys/kernel/debug"
+#define BUFINFO		DEBUGFS "/dma_buf/bufinfo"
+
+#define DMA_MAX		(64UL << 10)	/* of DMA_BUF_TEST_DMA */
+
+/* The device */
+
+const char *testdev_missing(void)
+{
+	if (!access(DMA_BUF_TEST_DEV, F_OK))
+		return NULL;
+	return "no " DMA_BUF_TEST_DEV ", try modprobe dma_buf_test";
+}
+
+int testdev_open(void)
+{
+	int fd = open(DMA_BUF_TEST_DEV, O_RDWR | O_CLOEXEC);
+
+	return fd < 0 ? -errno : fd;
+}
+
+static int do_ioctl(int fd, unsigned long cmd, void *arg)
+{
+	return ioctl(fd, cmd, arg) < 0 ? -errno : 0;
+}
+
+int testdev_export(int dev, const struct dma_buf_test_export *export)
+{
+	struct dma_buf_test_export arg = *export;
+	int ret;
+
+	arg.fd = -1;
+	ret = do_ioctl(dev, DMA_BUF_TEST_EXPORT, &arg);
+	if (ret)
+		return ret;
+	return arg.fd < 0 ? -EBADMSG : arg.fd;
+}
+
+int testdev_attach(int dev, struct dma_buf_test_attach *attach)
+{
+	return do_ioctl(dev, DMA_BUF_TEST_ATTACH, attach);
+}
+
+static int importer_ioctl(int dev, unsigned long cmd, __u32 id)
+{
+	struct dma_buf_test_importer arg = { .id = id };
+
+	return do_ioctl(dev, cmd, &arg);
+}
+
+int testdev_detach(int dev, __u32 id)
+{
+	return importer_ioctl(dev, DMA_BUF_TEST_DETACH, id);
+}
+
+int testdev_pin(int dev, __u32 id)
+{
+	return importer_ioctl(dev, DMA_BUF_TEST_PIN, id);
+}
+
+int testdev_unpin(int dev, __u32 id)
+{
+	return importer_ioctl(dev, DMA_BUF_TEST_UNPIN, id);
+}
+
+int testdev_map(int dev, __u32 id)
+{
+	return importer_ioctl(dev, DMA_BUF_TEST_MAP, id);
+}
+
+int testdev_unmap(int dev, __u32 id)
+{
+	return importer_ioctl(dev, DMA_BUF_TEST_UNMAP, id);
+}
+
+int testdev_importer_info(int dev, __u32 id,
+			  struct dma_buf_test_importer_info *info)
+{
+	memset(info, 0xff, sizeof(*info));
+	info->id = id;
+	return do_ioctl(dev, DMA_BUF_TEST_IMPORTER_INFO, info);
+}
+
+int testdev_move(int dev, int dmabuf)
+{
+	struct dma_buf_test_buffer arg = { .fd = dmabuf };
+
+	return do_ioctl(dev, DMA_BUF_TEST_MOVE, &arg);
+}
+
+int testdev_revoke(int dev, int dmabuf, __u32 revoked)
+{
+	struct dma_buf_test_revoke arg = { .fd = dmabuf, .revoked = revoked };
+
+	return do_ioctl(dev, DMA_BUF_TEST_REVOKE, &arg);
+}
+
+int testdev_buffer_info(int dev, int dmabuf,
+			struct dma_buf_test_buffer_info *info)
+{
+	memset(info, 0xff, sizeof(*info));
+	info->fd = dmabuf;
+	return do_ioctl(dev, DMA_BUF_TEST_BUFFER_INFO, info);
+}
+
+int testdev_set_dma_mask(int dev, __u32 device, __u32 bits)
+{
+	struct dma_buf_test_dma_mask arg = { .device = device, .bits = bits };
+
+	return do_ioctl(dev, DMA_BUF_TEST_SET_DMA_MASK, &arg);
+}
+
+static int do_dma(int dev, __u32 id, __u32 direction, size_t offset,
+		  const void *data, size_t len)
+{
+	while (len) {
+		struct dma_buf_test_dma arg = {
+			.id = id,
+			.direction = direction,
+			.offset = offset,
+			.length = len < DMA_MAX ? len : DMA_MAX,
+			.data = (uintptr_t)data,
+		};
+		int ret = do_ioctl(dev, DMA_BUF_TEST_DMA, &arg);
+
+		if (ret)
+			return ret;
+		offset += arg.length;
+		data += arg.length;
+		len -= arg.length;
+	}
+	return 0;
+}
+
+int testdev_read(int dev, __u32 id, size_t offset, void *data, size_t len)
+{
+	return do_dma(dev, id, DMA_BUF_TEST_DMA_READ, offset, data, len);
+}
+
+int testdev_write(int dev, __u32 id, size_t offset, const void *data,
+		  size_t len)
+{
+	return do_dma(dev, id, DMA_BUF_TEST_DMA_WRITE, offset, data, len);
+}
+
+int query_modes(int dmabuf, struct dma_buf_query_modes *query)
+{
+	*query = (struct dma_buf_query_modes) {
+		.modes = 0xdead,
+		.revoked = 0xdead,
+	};
+	return do_ioctl(dmabuf, DMA_BUF_IOCTL_QUERY_MODES, query);
+}
+
+/* fdinfo */
+
+/* The value of "key:\tvalue\n"; 1 if it is there, or -EBADMSG. */
+static int parse_value(const char *line, const char *key, char *value,
+		       size_t size)
+{
+	size_t len = strlen(key);
+	const char *end;
+
+	if (strncmp(line, key, len) || line[len] != ':')
+		return 0;
+	line += len + 1;
+	end = strchr(line, '\n');
+	if (*line != '\t' || !end || (size_t)(end - line) > size || *value)
+		return -EBADMSG;
+	line++;
+	memcpy(value, line, end - line);
+	value[end - line] = '\0';
+	return 1;
+}
+
+int read_fdinfo(int dmabuf, struct shown_modes *shown)
+{
+	char path[64], line[256];
+	int found = 0, ret = 0;
+	FILE *f;
+
+	*shown = (struct shown_modes) { 0 };
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", dmabuf);
+	f = fopen(path, "re");
+	if (!f)
+		return -errno;
+	while (ret >= 0 && fgets(line, sizeof(line), f)) {
+		ret = parse_value(line, "modes", shown->modes,
+				  sizeof(shown->modes));
+		if (!ret)
+			ret = parse_value(line, "revoked", shown->revoked,
+					  sizeof(shown->revoked));
+		found += ret > 0;
+	}
+	fclose(f);
+	if (ret < 0)
+		return ret;
+	return found == 2 ? 0 : -EBADMSG;
+}
+
+/* bufinfo */
+
+/* dma_buf_debug_show(): the inode is the last but one of seven columns. */
+static bool is_object(const char *line, unsigned long long ino)
+{
+	unsigned long long found;
+	int column;
+
+	for (column = 0; column < 5; column++) {
+		line = strchr(line, '\t');
+		if (!line)
+			return false;
+		line++;
+	}
+	return sscanf(line, "%llu\t", &found) == 1 && found == ino;
+}
+
+static int parse_attachment(const char *line, struct shown_attachment *shown)
+{
+	char again[256];
+
+	if (sscanf(line,
+		   "\t%63[^\t]\tattach-mode: %63[^\t]\tpins: %u\tmappings: %u",
+		   shown->device, shown->mode, &shown->pins,
+		   &shown->mappings) != 4)
+		return -EBADMSG;
+
+	/* scanf() is not strict about blanks, nor about what comes after. */
+	snprintf(again, sizeof(again),
+		 "\t%s\tattach-mode: %s\tpins: %u\tmappings: %u\n",
+		 shown->device, shown->mode, shown->pins, shown->mappings);
+	return strcmp(line, again) ? -EBADMSG : 0;
+}
+
+/* What comes behind the line of the object itself */
+static int parse_object(FILE *f, struct shown_attachment *shown, int max)
+{
+	char line[256];
+	int nr = 0, ret, total;
+
+	do {
+		if (!fgets(line, sizeof(line), f))
+			return -EBADMSG;
+	} while (strstr(line, " fence:"));
+	if (strcmp(line, "\tAttached Devices:\n"))
+		return -EBADMSG;
+
+	while (fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "Total %d devices attached\n", &total) == 1)
+			return total == nr ? nr : -EBADMSG;
+		if (nr == max)
+			return -E2BIG;
+		ret = parse_attachment(line, &shown[nr]);
+		if (ret)
+			return ret;
+		nr++;
+	}
+	return -EBADMSG;
+}
+
+static void reverse(struct shown_attachment *shown, int nr)
+{
+	int i;
+
+	for (i = 0; i < nr / 2; i++) {
+		struct shown_attachment swap = shown[i];
+
+		shown[i] = shown[nr - 1 - i];
+		shown[nr - 1 - i] = swap;
+	}
+}
+
+int read_bufinfo(int dmabuf, struct shown_attachment *shown, int max)
+{
+	int ret = -ENOENT;
+	char line[256];
+	struct stat st;
+	FILE *f;
+
+	if (fstat(dmabuf, &st))
+		return -errno;
+
+	f = fopen(BUFINFO, "re");
+	if (!f && !mount("debugfs", DEBUGFS, "debugfs", 0, NULL))
+		f = fopen(BUFINFO, "re");
+	if (!f)
+		return -errno;
+	while (ret == -ENOENT && fgets(line, sizeof(line), f))
+		if (is_object(line, st.st_ino))
+			ret = parse_object(f, shown, max);
+	fclose(f);
+
+	/* The kernel adds an attachment in front of the others. */
+	if (ret > 0)
+		reverse(shown, ret);
+	return ret;
+}

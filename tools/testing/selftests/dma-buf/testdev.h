@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The dma-buf test device: buffers that move and are revoked, importers that
+ * do as they are told, and what the kernel tells of either.
+ *
+ * Nothing here depends on the test harness: functions return 0 or a negative
+ * errno, and leave it to the test what to make of that.
+ */
+#ifndef SELFTESTS_DMA_BUF_TESTDEV_H
+#define SELFTESTS_DMA_BUF_TESTDEV_H
+
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <linux/dma-buf.h>
+
+#include <drivers/dma-buf/test/dma-buf-test-uapi.h>
+
+#define PINNED		DMA_BUF_MODE_PINNED
+#define REVOCABLE	DMA_BUF_MODE_REVOCABLE
+#define MOVABLE		DMA_BUF_MODE_MOVABLE
+
+/* The device itself; what is attached by one open file is known to it only */
+
+const char *testdev_missing(void);
+int testdev_open(void);
+
+/* The ioctls. DMA_BUF_TEST_EXPORT returns the dma-buf. */
+
+int testdev_export(int dev, const struct dma_buf_test_export *export);
+int testdev_attach(int dev, struct dma_buf_test_attach *attach);
+int testdev_detach(int dev, __u32 id);
+int testdev_pin(int dev, __u32 id);
+int testdev_unpin(int dev, __u32 id);
+int testdev_map(int dev, __u32 id);
+int testdev_unmap(int dev, __u32 id);
+int testdev_importer_info(int dev, __u32 id,
+			  struct dma_buf_test_importer_info *info);
+int testdev_move(int dev, int dmabuf);
+int testdev_revoke(int dev, int dmabuf, __u32 revoked);
+int testdev_buffer_info(int dev, int dmabuf,
+			struct dma_buf_test_buffer_info *info);
+int testdev_set_dma_mask(int dev, __u32 device, __u32 bits);
+
+/* DMA of any length, by DMA_BUF_TEST_DMA as often as it takes */
+int testdev_read(int dev, __u32 id, size_t offset, void *data, size_t len);
+int testdev_write(int dev, __u32 id, size_t offset, const void *data,
+		  size_t len);
+
+/* DMA_BUF_IOCTL_QUERY_MODES; what is returned must not depend on @query. */
+int query_modes(int dmabuf, struct dma_buf_query_modes *query);
+
+/*
+ * What files of the kernel show. These are strict: a line that is missing, is
+ * there twice or looks different is -EBADMSG.
+ */
+
+struct shown_modes {
+	char modes[64];
+	char revoked[16];
+};
+
+/* The two lines on modes of /proc/self/fdinfo */
+int read_fdinfo(int dmabuf, struct shown_modes *shown);
+
+struct shown_attachment {
+	char device[64];
+	char mode[64];
+	unsigned int pins;
+	unsigned int mappings;
+};
+
+/*
+ * The attachments of a dma-buf in debugfs bufinfo, the oldest one first:
+ * returns how many there are, up to @max, or -E2BIG.
+ */
+int read_bufinfo(int dmabuf, struct shown_attachment *shown, int max);
+
+#endif /* SELFTESTS_DMA_BUF_TESTDEV_H */
