@@ -94,6 +94,8 @@ struct dma_buf_test_attach {
  * @id: in: of DMA_BUF_TEST_ATTACH
  * @reserved: must be zero
  *
+ * An @id that there isn't is -ENOENT, here and in all ioctls that take one.
+ *
  * DMA_BUF_TEST_DETACH unmaps and unpins first, unless DMA_BUF_TEST_LEAK was
  * given. An importer holds one mapping at most, mapped DMA_BIDIRECTIONAL:
  * DMA_BUF_TEST_MAP fails with -EBUSY if there is one that is not invalid;
@@ -120,7 +122,8 @@ struct dma_buf_test_importer {
  *
  * It goes by the DMA addresses that the importer has mapped, as a device would.
  * If the mapping has been invalidated, or there is none, the buffer is mapped
- * first and stays so.
+ * first and stays so. If that fails, there is no mapping afterwards. -ERANGE if
+ * it goes beyond the end of the buffer; -EINVAL for a @length of 0 or over 64 KiB.
  */
 struct dma_buf_test_dma {
 	__u32 id;

@@ -318,6 +318,21 @@ static void own_by_dma(struct worker *w)
 	close(dev);
 }
 
+/* A buffer that this importer has pinned stays where it is. */
+static void stay_pinned(struct worker *w, int dev, __u32 id)
+{
+	struct dma_buf_test_importer_info before, after;
+
+	check(w, "pin", testdev_pin(dev, id), 0);
+	check(w, "info", testdev_importer_info(dev, id, &before), 0);
+	read_mark(w, dev, id);
+	sched_yield();
+	read_mark(w, dev, id);
+	check(w, "info", testdev_importer_info(dev, id, &after), 0);
+	if (before.invalidates != after.invalidates)
+		give_up(w, "moved while pinned");
+}
+
 /* Two threads, one importer: what one does may be done already. */
 static void share_importer(struct worker *w)
 {
@@ -331,8 +346,7 @@ static void share_importer(struct worker *w)
 		check(w, "map", testdev_map(dev, id), -EBUSY);
 		read_mark(w, dev, id);
 		if (one_in(w, 4)) {
-			check(w, "pin", testdev_pin(dev, id), 0);
-			read_mark(w, dev, id);
+			stay_pinned(w, dev, id);
 			check(w, "unpin", testdev_unpin(dev, id), 0);
 		}
 		check(w, "info", testdev_importer_info(dev, id, &info), 0);
@@ -374,9 +388,10 @@ static void come_and_go(struct worker *w)
 
 		check(w, "attach", testdev_attach(dev, &args), 0);
 		if (pin)
-			check(w, "pin", testdev_pin(dev, args.id), 0);
+			stay_pinned(w, dev, args.id);
 		if (one_in(w, 2))
-			check(w, "map", testdev_map(dev, args.id), 0);
+			check(w, "map", testdev_map(dev, args.id),
+			      pin ? -EBUSY : 0);
 		read_mark(w, dev, args.id);
 		if (pin && one_in(w, 2))
 			check(w, "unpin", testdev_unpin(dev, args.id), 0);
