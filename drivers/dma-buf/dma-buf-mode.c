@@ -334,22 +334,18 @@ static struct lockdep_map invalidate_lockdep_map =
 				&invalidate_lockdep_map);
 
 /*
- * A GPU may evict a buffer of its own while it drops the mapping of another
- * one, and tell those who are attached to that. Nested calls are as good as
- * the first one.
+ * As a trylock: an eviction may come from reclaim, with a reservation lock that
+ * was only tried, and may tell others while the first one is being told. What
+ * has to come before it, lockdep knows from dma_buf_mode_lockdep().
  */
-static bool invalidate_enter(void)
+static void invalidate_enter(void)
 {
-	if (lock_is_held(&invalidate_lockdep_map))
-		return false;
-	lock_map_acquire(&invalidate_lockdep_map);
-	return true;
+	lock_map_acquire_try(&invalidate_lockdep_map);
 }
 
-static void invalidate_leave(bool entered)
+static void invalidate_leave(void)
 {
-	if (entered)
-		lock_map_release(&invalidate_lockdep_map);
+	lock_map_release(&invalidate_lockdep_map);
 }
 
 /* Teach lockdep the order before a driver gets it wrong. */
@@ -365,7 +361,8 @@ static int __init dma_buf_mode_lockdep(void)
 
 	mmap_read_lock(mm);
 	dma_resv_lock(&resv, NULL);
-	invalidate_leave(invalidate_enter());
+	lock_map_acquire(&invalidate_lockdep_map);
+	lock_map_release(&invalidate_lockdep_map);
 	dma_resv_unlock(&resv);
 	mmap_read_unlock(mm);
 
@@ -375,12 +372,11 @@ static int __init dma_buf_mode_lockdep(void)
 }
 subsys_initcall(dma_buf_mode_lockdep);
 #else
-static bool invalidate_enter(void)
+static void invalidate_enter(void)
 {
-	return false;
 }
 
-static void invalidate_leave(bool entered)
+static void invalidate_leave(void)
 {
 }
 #endif
@@ -393,8 +389,6 @@ static void invalidate_leave(bool entered)
  */
 void dma_buf_mode_invalidate(struct dma_buf_attachment *attach)
 {
-	bool entered;
-
 	dma_resv_assert_held(attach->dmabuf->resv);
 
 	if (!attach->importer_ops || !attach->importer_ops->invalidate_mappings)
@@ -402,7 +396,7 @@ void dma_buf_mode_invalidate(struct dma_buf_attachment *attach)
 
 	trace_dma_buf_invalidate_mappings(attach);
 
-	entered = invalidate_enter();
+	invalidate_enter();
 	attach->importer_ops->invalidate_mappings(attach);
-	invalidate_leave(entered);
+	invalidate_leave();
 }

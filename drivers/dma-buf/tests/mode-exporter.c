@@ -170,10 +170,9 @@ int example_movable_move(struct dma_buf *dmabuf)
 
 	/* No job starts on the old addresses; those that run have fences. */
 	dma_buf_invalidate_mappings(dmabuf);
+	/* With an mmap op, unmap_mapping_range() would come here. */
 	dma_resv_wait_timeout(dmabuf->resv, DMA_RESV_USAGE_BOOKKEEP, false,
 			      MAX_SCHEDULE_TIMEOUT);
-
-	/* With an mmap op, unmap_mapping_range() would come here. */
 
 	from = buf->place;
 	/* Importers that unmap later don't write, but they may have written. */
