@@ -19,6 +19,7 @@
 #include <linux/udmabuf.h>
 
 #include "exporters.h"
+#include "write_file.h"
 
 #define HEAPS		"/dev/dma_heap"
 #define UDMABUF		"/dev/udmabuf"
@@ -136,18 +137,10 @@ static long hugepages_read(const char *file)
 
 static int hugepages_write(long nr)
 {
-	int fd, len, ret = 0;
 	char val[24];
 
-	fd = open(HUGEPAGES "/nr_hugepages", O_WRONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-
-	len = snprintf(val, sizeof(val), "%ld", nr);
-	if (write(fd, val, len) != len)
-		ret = -errno;
-	close(fd);
-	return ret;
+	snprintf(val, sizeof(val), "%ld", nr);
+	return write_file(HUGEPAGES "/nr_hugepages", val);
 }
 
 /* Have enough free huge pages; remember how many there were before. */

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "fail_nth.h"
+#include "write_file.h"
 
 #define DEBUGFS		"/sys/kernel/debug"
 #define DMA_DEBUG	DEBUGFS "/dma-api"
@@ -38,18 +39,6 @@ static const struct {
 	{ "fail_page_alloc/verbose", "0" },
 	{ "fail_usercopy/verbose", "0" },
 };
-
-static int write_file(const char *path, const char *value)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC), ret = 0;
-
-	if (fd < 0)
-		return -errno;
-	if (write(fd, value, strlen(value)) < 0)
-		ret = -errno;
-	close(fd);
-	return ret;
-}
 
 static int write_knob(int i, const char *value)
 {

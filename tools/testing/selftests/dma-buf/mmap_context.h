@@ -12,6 +12,17 @@
 #include "exporters.h"
 #include "mapping.h"
 
+/* For headers of a C library that is older than these */
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE		25
+#endif
+#ifndef MADV_GUARD_INSTALL
+#define MADV_GUARD_INSTALL	102
+#endif
+#ifndef MADV_GUARD_REMOVE
+#define MADV_GUARD_REMOVE	103
+#endif
+
 /* Some tests need a few pages at either end, and others to spare. */
 #define MIN_PAGES	5
 

@@ -37,15 +37,6 @@
 #include "../../../../mm/gup_test.h"
 #include "mmap_fixture.h"
 
-#ifndef MADV_COLLAPSE
-#define MADV_COLLAPSE		25
-#endif
-#ifndef MADV_GUARD_INSTALL
-#define MADV_GUARD_INSTALL	102
-#endif
-#ifndef MADV_GUARD_REMOVE
-#define MADV_GUARD_REMOVE	103
-#endif
 #define FOLL_WRITE		0x01	/* include/linux/mm_types.h */
 
 #define GUP_TEST		"/sys/kernel/debug/gup_test"

@@ -29,16 +29,7 @@
 #include <linux/mman.h>
 
 #include "mmap_context.h"
-
-#ifndef MADV_COLLAPSE
-#define MADV_COLLAPSE		25
-#endif
-#ifndef MADV_GUARD_INSTALL
-#define MADV_GUARD_INSTALL	102
-#endif
-#ifndef MADV_GUARD_REMOVE
-#define MADV_GUARD_REMOVE	103
-#endif
+#include "write_file.h"
 
 #define SHMEM_ENABLED	"/sys/kernel/mm/transparent_hugepage/shmem_enabled"
 
@@ -498,21 +489,6 @@ static void visit_cells(struct worker *w)
 
 /* Fixture */
 
-/* Have shmem use huge pages, until it is told @mode again */
-static int shmem_enabled(const char *mode)
-{
-	int fd = open(SHMEM_ENABLED, O_WRONLY | O_CLOEXEC);
-	ssize_t len = strlen(mode);
-	int ret = 0;
-
-	if (fd < 0)
-		return -errno;
-	if (write(fd, mode, len) != len)
-		ret = -errno;
-	close(fd);
-	return ret;
-}
-
 /* The mode is the word in brackets. */
 static int shmem_enabled_now(char *mode)
 {
@@ -536,7 +512,7 @@ static int create_of_huge_shmem(const struct exporter *exporter,
 	ret = shmem_enabled_now(mode);
 	if (ret)
 		return ret;
-	ret = shmem_enabled("force");
+	ret = write_file(SHMEM_ENABLED, "force");
 	if (ret)
 		return ret;
 	ret = exporter->create(buf, flags);
@@ -548,7 +524,7 @@ static int create_of_huge_shmem(const struct exporter *exporter,
 		else
 			munmap(map, buf->size);
 	}
-	return shmem_enabled(mode) ?: ret;
+	return write_file(SHMEM_ENABLED, mode) ?: ret;
 }
 
 static int udmabuf_thp_create(struct dmabuf *buf, int flags)

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "modes_fixture.h"
+#include "write_file.h"
 
 #define TRACEFS	"/sys/kernel/tracing"
 
@@ -18,31 +19,19 @@ static const char *const events[] = {
 	"dma_buf_unmap", "dma_buf_invalidate_mappings",
 };
 
-static bool write_file(const char *path, const char *what)
-{
-	int fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);
-	ssize_t len = strlen(what);
-	bool done;
-
-	if (fd < 0)
-		return false;
-	done = write(fd, what, len) == len;
-	close(fd);
-	return done;
-}
-
-static bool switch_events(const char *on)
+static int switch_events(const char *on)
 {
 	char path[128];
-	bool done = true;
+	int ret = 0;
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(events); i++) {
 		snprintf(path, sizeof(path), TRACEFS "/events/dma_buf/%s/enable",
 			 events[i]);
-		done &= write_file(path, on);
+		/* Also after a failure: the rest is to be switched off. */
+		ret = write_file(path, on) ?: ret;
 	}
-	return done;
+	return ret;
 }
 
 /*
@@ -92,13 +81,13 @@ FIXTURE_SETUP(trace)
 		SKIP(return, "no tracepoints, see CONFIG_EVENT_TRACING");
 	if (!open_device(_metadata, &self->dev))
 		return;
-	ASSERT_TRUE(write_file(TRACEFS "/trace", ""));
-	ASSERT_TRUE(switch_events("1"));
+	ASSERT_EQ(0, write_file(TRACEFS "/trace", ""));
+	ASSERT_EQ(0, switch_events("1"));
 }
 
 FIXTURE_TEARDOWN(trace)
 {
-	EXPECT_TRUE(switch_events("0"));
+	EXPECT_EQ(0, switch_events("0"));
 	close_device(_metadata, &self->dev);
 }
 
