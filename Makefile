@@ -112,8 +112,8 @@ run: tests	## show each capability on real buffers, as tables
 	@guest/check $(OBJ) $(TESTS) $(OUT)/run 'guest/*' kselftest/dma-buf/mmap \
 		kselftest/dma-buf/mmap_pages kselftest/dma-buf/modes \
 		kselftest/dma-buf/modes_move
-	@ok=0; show() { awk -v tag=$$1 -v head="$$2" -f guest/table.awk $(OUT)/run/tap.log || ok=1; }; \
-		show attempt "attempt on a mapping of"; \
+	@ok=0; show() { awk -v tag=$$1 -v head="$$2" -v merge=$$3 -f guest/table.awk $(OUT)/run/tap.log || ok=1; }; \
+		show attempt "attempt on a mapping of" 1; \
 		show mode "importer accepts, exporter offers"; \
 		echo "P pinned, R revocable, M movable"; \
 		show move "a buffer that moves"; \
@@ -152,18 +152,24 @@ where:	## where the build tree is
 
 # The series
 
-.PHONY: series refresh bisect lint baseline test-tools
+.PHONY: series refresh bisect lint cross cross-packages baseline test-tools
 series: tree	## the mailable series in out/series, proved against the base
 	@$(series) mail
 
 refresh: base	## put edits made in the build tree into their patches
 	@$(series) refresh $(PATCH)
 
-bisect: base	## build the touched objects at every patch
+bisect: base cross-packages	## build the touched objects at every patch
 	@BASE=$(BASEDIR) $(LOCKED) scripts/bisect $(WORK)
 
 lint: tree	## checkpatch, shellcheck, kernel-doc, sparse and W=1 on what we touch
 	@BASE=$(BASEDIR) OUT=$(OUT)/series scripts/lint
+
+cross-packages:
+	@scripts/packages cross
+
+cross: tree cross-packages	## compile what we touch for x86, ARM and arm64, W=1 against the base
+	@BASE=$(BASEDIR) OUT=$(OUT)/series $(LOCKED) scripts/cross
 
 test-tools: packages	## the tests of the series tool, the base, the verdict and the benchmark
 	@scripts/test-tools

@@ -3,7 +3,11 @@
 # The lines "# TAG: ROW | COLUMN | CELL" of a tap.log as a table, rows and
 # columns in the order of appearance.
 #
-#	awk -v tag=TAG -v head='what the rows are' -f guest/table.awk tap.log
+#	awk -v tag=TAG -v head='what the rows are' [-v merge=1] \
+#		-f guest/table.awk tap.log
+#
+# With merge, columns that are the same in all rows are one, under the names of
+# all of them.
 
 BEGIN { start = "# " tag ": " }
 
@@ -19,6 +23,20 @@ index($0, start) == 1 {
 		w0 = length(f[1])
 }
 
+# The text of a column's row
+function text(r, c,	k) {
+	k = what[r] SUBSEP name[c]
+	return (k in cell) ? cell[k] : "-"
+}
+
+function all_of(c,	r, s) {
+	if (!merge)
+		return c
+	for (r = 1; r <= rows; r++)
+		s = s text(r, c) SUBSEP
+	return s
+}
+
 END {
 	if (!rows) {
 		print "error: the guest reported nothing as \"" tag "\""
@@ -26,24 +44,34 @@ END {
 	}
 	if (length(head) > w0)
 		w0 = length(head)
+
+	# What is shown: column first[g] of each group, below up to lines names
 	for (c = 1; c <= cols; c++) {
-		w[c] = length(name[c])
-		for (r = 1; r <= rows; r++) {
-			k = what[r] SUBSEP name[c]
-			if (k in cell && length(cell[k]) > w[c])
-				w[c] = length(cell[k])
-		}
+		s = all_of(c)
+		if (!(s in group)) { group[s] = ++groups; first[groups] = c }
+		g = group[s]
+		title[g, ++names[g]] = name[c]
+		if (names[g] > lines)
+			lines = names[g]
+		if (length(name[c]) > w[g])
+			w[g] = length(name[c])
 	}
-	printf "\n%-*s", w0, head
-	for (c = 1; c <= cols; c++)
-		printf "  %-*s", w[c], name[c]
+	for (g = 1; g <= groups; g++)
+		for (r = 1; r <= rows; r++)
+			if (length(text(r, first[g])) > w[g])
+				w[g] = length(text(r, first[g]))
+
 	print ""
+	for (l = 1; l <= lines; l++) {
+		printf "%-*s", w0, l == 1 ? head : ""
+		for (g = 1; g <= groups; g++)
+			printf "  %-*s", w[g], title[g, l]
+		print ""
+	}
 	for (r = 1; r <= rows; r++) {
 		printf "%-*s", w0, what[r]
-		for (c = 1; c <= cols; c++) {
-			k = what[r] SUBSEP name[c]
-			printf "  %-*s", w[c], (k in cell) ? cell[k] : "-"
-		}
+		for (g = 1; g <= groups; g++)
+			printf "  %-*s", w[g], text(r, first[g])
 		print ""
 	}
 	print "- does not apply, or failed and is listed below"

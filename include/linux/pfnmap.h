@@ -5,6 +5,7 @@
 #ifndef _LINUX_PFNMAP_H
 #define _LINUX_PFNMAP_H
 
+#include <linux/errno.h>
 #include <linux/mm_types.h>
 #include <linux/pgtable.h>
 
@@ -40,9 +41,25 @@ struct pfnmap_run {
 vm_fault_t vmf_insert_pfnmap_run(struct vm_fault *vmf, unsigned int order,
 				 struct pfnmap_run *run);
 
+#ifdef CONFIG_MMU
 int remap_pfnmap_pages(struct vm_area_struct *vma, struct page **pages,
 		       unsigned long nr, pgoff_t pgoff);
 int remap_pfnmap_vmalloc(struct vm_area_struct *vma, const void *addr,
 			 pgoff_t pgoff);
+#else
+/* Addresses can't be chosen: as vm_map_pages(), which these stand in for. */
+static inline int remap_pfnmap_pages(struct vm_area_struct *vma,
+				     struct page **pages, unsigned long nr,
+				     pgoff_t pgoff)
+{
+	return -EINVAL;
+}
+
+static inline int remap_pfnmap_vmalloc(struct vm_area_struct *vma,
+				       const void *addr, pgoff_t pgoff)
+{
+	return -EINVAL;
+}
+#endif
 
 #endif /* _LINUX_PFNMAP_H */

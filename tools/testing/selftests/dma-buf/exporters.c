@@ -10,9 +10,6 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include <drm/drm.h>
-#include <drm/drm_mode.h>
-#include <drm/qxl_drm.h>
 #include <linux/dma-buf.h>
 #include <linux/dma-heap.h>
 #include <linux/memfd.h>
@@ -21,16 +18,16 @@
 #include "exporters.h"
 #include "write_file.h"
 
-#define HEAPS		"/dev/dma_heap"
-#define UDMABUF		"/dev/udmabuf"
-#define DRI		"/dev/dri"
-#define HUGEPAGES	"/sys/kernel/mm/hugepages/hugepages-2048kB"
-#define BUFINFO		"/sys/kernel/debug/dma_buf/bufinfo"
+#define HEAPS			"/dev/dma_heap"
+#define DMA_COHERENT		HEAPS "/test_dma_coherent"
+#define DMA_NONCONTIGUOUS	HEAPS "/test_dma_noncontiguous"
+#define UDMABUF			"/dev/udmabuf"
+#define HUGEPAGES		"/sys/kernel/mm/hugepages/hugepages-2048kB"
+#define BUFINFO			"/sys/kernel/debug/dma_buf/bufinfo"
 
-#define SZ_2M		(2UL << 20)
+#define SZ_2M			(2UL << 20)
 
 #define ALL_PAGES		SIZE_MAX	/* for .pages_per_fault */
-#define TTM_PAGES_PER_FAULT	16		/* TTM_BO_VM_NUM_PREFAULT */
 
 /* Heaps */
 
@@ -66,9 +63,16 @@ static int system_heap_create(struct dmabuf *buf, int flags)
 
 /*
  * The heap of the default area is "default_cma_region", others are named after
- * their area (add_cma_heaps()). Heaps that are not CMA's are "system*" and the
- * "protected*" ones of a TEE.
+ * their area (add_cma_heaps()). Heaps that are not CMA's are "system*", the
+ * "protected*" ones of a TEE, and "test_*".
  */
+static bool is_other_heap(const char *name)
+{
+	return !strncmp(name, "system", strlen("system")) ||
+	       !strncmp(name, "protected", strlen("protected")) ||
+	       !strncmp(name, "test_", strlen("test_"));
+}
+
 static const char *cma_heap_path(void)
 {
 	static char path[sizeof(HEAPS) + 1 + sizeof(((struct dirent *)0)->d_name)];
@@ -84,9 +88,7 @@ static const char *cma_heap_path(void)
 		return NULL;
 
 	while (!found && (entry = readdir(dir))) {
-		if (entry->d_name[0] == '.' ||
-		    !strncmp(entry->d_name, "system", strlen("system")) ||
-		    !strncmp(entry->d_name, "protected", strlen("protected")))
+		if (entry->d_name[0] == '.' || is_other_heap(entry->d_name))
 			continue;
 		snprintf(path, sizeof(path), HEAPS "/%s", entry->d_name);
 		found = true;
@@ -105,6 +107,31 @@ static int cma_heap_create(struct dmabuf *buf, int flags)
 	const char *path = cma_heap_path();
 
 	return path ? heap_alloc(path, buf, flags) : -ENODEV;
+}
+
+/*
+ * Heaps of CONFIG_DMABUF_TEST_HEAP, whose memory is the DMA API's. Behind an
+ * IOMMU it is of many pieces.
+ */
+
+static const char *dma_coherent_missing(void)
+{
+	return access(DMA_COHERENT, F_OK) ? "no " DMA_COHERENT : NULL;
+}
+
+static int dma_coherent_create(struct dmabuf *buf, int flags)
+{
+	return heap_alloc(DMA_COHERENT, buf, flags);
+}
+
+static const char *dma_noncontiguous_missing(void)
+{
+	return access(DMA_NONCONTIGUOUS, F_OK) ? "no " DMA_NONCONTIGUOUS : NULL;
+}
+
+static int dma_noncontiguous_create(struct dmabuf *buf, int flags)
+{
+	return heap_alloc(DMA_NONCONTIGUOUS, buf, flags);
 }
 
 /* udmabuf */
@@ -282,128 +309,13 @@ off_t dmabuf_memfd_offset(const struct dmabuf *buf, size_t page)
 	return page * page_size;
 }
 
-/* DRM */
-
-static int card_open(const char *driver)
-{
-	char path[sizeof(DRI "/card") + 4];
-	int i;
-
-	for (i = 0; i < 64; i++) {
-		struct drm_version version = { 0 };
-		char name[16] = "";
-		int fd;
-
-		snprintf(path, sizeof(path), DRI "/card%d", i);
-		fd = open(path, O_RDWR | O_CLOEXEC);
-		if (fd < 0)
-			continue;
-
-		version.name = name;
-		version.name_len = sizeof(name) - 1;
-		if (!ioctl(fd, DRM_IOCTL_VERSION, &version) &&
-		    !strcmp(name, driver))
-			return fd;
-		close(fd);
-	}
-	return -ENODEV;
-}
-
-static bool has_card(const char *driver)
-{
-	int fd = card_open(driver);
-
-	if (fd < 0)
-		return false;
-	close(fd);
-	return true;
-}
-
-/* These make a buffer of buf->size and a handle of it. */
-
-static int dumb_alloc(int card, struct dmabuf *buf, __u32 *handle)
-{
-	/* A page a line; qxl_mode_dumb_create() has no 8 bits per pixel. */
-	struct drm_mode_create_dumb dumb = {
-		.bpp = 32,
-		.width = getpagesize() / 4,
-		.height = buf->size / getpagesize(),
-	};
-
-	if (ioctl(card, DRM_IOCTL_MODE_CREATE_DUMB, &dumb))
-		return -errno;
-	*handle = dumb.handle;
-	buf->size = dumb.size;
-	return 0;
-}
-
-/* qxl_alloc_ioctl(): QXL_GEM_DOMAIN_VRAM */
-static int qxl_vram_alloc(int card, struct dmabuf *buf, __u32 *handle)
-{
-	struct drm_qxl_alloc alloc = { .size = buf->size };
-
-	if (ioctl(card, DRM_IOCTL_QXL_ALLOC, &alloc))
-		return -errno;
-	*handle = alloc.handle;
-	return 0;
-}
-
-static int drm_create(const char *driver, struct dmabuf *buf, int flags,
-		      int (*alloc)(int card, struct dmabuf *buf, __u32 *handle))
-{
-	struct drm_prime_handle prime = {
-		/* The first export decides: DRM_RDWR or nothing. */
-		.flags = DRM_CLOEXEC | (flags == O_RDWR ? DRM_RDWR : 0),
-	};
-	int card, ret;
-
-	card = card_open(driver);
-	if (card < 0)
-		return card;
-
-	ret = alloc(card, buf, &prime.handle);
-	if (!ret) {
-		if (ioctl(card, DRM_IOCTL_PRIME_HANDLE_TO_FD, &prime))
-			ret = -errno;
-		else
-			buf->fd = prime.fd;
-	}
-	/* Takes the handle along; the dma-buf holds the object. */
-	close(card);
-	return ret;
-}
-
-static const char *vgem_missing(void)
-{
-	return has_card("vgem") ? NULL : "no card of the driver vgem in " DRI;
-}
-
-static int vgem_create(struct dmabuf *buf, int flags)
-{
-	return drm_create("vgem", buf, flags, dumb_alloc);
-}
-
-static const char *qxl_missing(void)
-{
-	return has_card("qxl") ? NULL : "no card of the driver qxl in " DRI;
-}
-
-static int qxl_create(struct dmabuf *buf, int flags)
-{
-	return drm_create("qxl", buf, flags, dumb_alloc);
-}
-
-static int qxl_vram_create(struct dmabuf *buf, int flags)
-{
-	return drm_create("qxl", buf, flags, qxl_vram_alloc);
-}
-
-/* All of them */
+/* The exporters */
 
 const struct exporter system_heap = {
 	.name = "system_heap",
 	.missing = system_heap_missing,
 	.create = system_heap_create,
+	.exp_name = "system",
 };
 
 const struct exporter cma_heap = {
@@ -414,10 +326,23 @@ const struct exporter cma_heap = {
 	.pages_per_fault = 512,
 };
 
+const struct exporter dma_coherent = {
+	.name = "dma_coherent",
+	.missing = dma_coherent_missing,
+	.create = dma_coherent_create,
+};
+
+const struct exporter dma_noncontiguous = {
+	.name = "dma_noncontiguous",
+	.missing = dma_noncontiguous_missing,
+	.create = dma_noncontiguous_create,
+};
+
 const struct exporter udmabuf = {
 	.name = "udmabuf",
 	.missing = udmabuf_missing,
 	.create = udmabuf_create,
+	.exp_name = "udmabuf",
 	.pages_per_fault = ALL_PAGES,
 };
 
@@ -425,6 +350,7 @@ const struct exporter udmabuf_list = {
 	.name = "udmabuf_list",
 	.missing = udmabuf_missing,
 	.create = udmabuf_list_create,
+	.exp_name = "udmabuf",
 	.pages_per_fault = ALL_PAGES,
 };
 
@@ -432,34 +358,12 @@ const struct exporter udmabuf_huge = {
 	.name = "udmabuf_huge",
 	.missing = udmabuf_huge_missing,
 	.create = udmabuf_huge_create,
+	.exp_name = "udmabuf",
 	.granule = SZ_2M,
 	.pages_per_fault = ALL_PAGES,
 };
 
-const struct exporter vgem = {
-	.name = "vgem",
-	.missing = vgem_missing,
-	.create = vgem_create,
-	.pages_per_fault = 1,
-	.faults_on_write = true,
-};
-
-/* In system memory (qxl_mode_dumb_create(): QXL_GEM_DOMAIN_CPU) */
-const struct exporter qxl = {
-	.name = "qxl",
-	.missing = qxl_missing,
-	.create = qxl_create,
-	.pages_per_fault = TTM_PAGES_PER_FAULT,
-	.access = true,
-};
-
-/* qxl_bo_driver has no access_memory for it (ttm_bo_access()). */
-const struct exporter qxl_vram = {
-	.name = "qxl_vram",
-	.missing = qxl_missing,
-	.create = qxl_vram_create,
-	.pages_per_fault = TTM_PAGES_PER_FAULT,
-};
+/* Common to all */
 
 int dmabuf_open(struct dmabuf *buf, const struct exporter *exporter,
 		size_t size, int flags)
@@ -479,6 +383,8 @@ int dmabuf_open(struct dmabuf *buf, const struct exporter *exporter,
 	ret = exporter->create(buf, flags);
 	if (!ret && buf->size != size)
 		ret = -EMSGSIZE;
+	if (!ret && exporter->exp_name)
+		ret = dmabuf_check_exporter(buf->fd, exporter->exp_name);
 	if (ret)
 		dmabuf_close(buf);
 	return ret;
@@ -495,6 +401,24 @@ void dmabuf_close(struct dmabuf *buf)
 	buf->fd = -1;
 	buf->memfd = -1;
 	buf->hugepages = -1;
+}
+
+int dmabuf_check_exporter(int fd, const char *exp_name)
+{
+	char path[sizeof("/proc/self/fdinfo/") + 10], found[64] = "";
+	char line[128];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	f = fopen(path, "re");
+	if (!f)
+		return -errno;
+	/* dma_buf_show_fdinfo() */
+	while (fgets(line, sizeof(line), f))
+		if (sscanf(line, "exp_name: %63[^\n]", found) == 1)
+			break;
+	fclose(f);
+	return strcmp(found, exp_name) ? -EPROTOTYPE : 0;
 }
 
 int dmabuf_sync(int fd, unsigned long flags)

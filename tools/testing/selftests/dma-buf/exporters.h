@@ -33,6 +33,9 @@ struct exporter {
 	/* buf->size is set, and a multiple of @granule; @flags as for open() */
 	int (*create)(struct dmabuf *buf, int flags);
 
+	/* The kernel's name of it, to be checked, or NULL where it varies */
+	const char *exp_name;
+
 	size_t granule;		/* bytes; 0: pages */
 
 	/*
@@ -50,14 +53,27 @@ struct exporter {
 	bool access;
 };
 
+/* exporters.c */
 extern const struct exporter system_heap;
 extern const struct exporter cma_heap;
+extern const struct exporter dma_coherent;	/* dma_mmap_coherent() */
+extern const struct exporter dma_noncontiguous;	/* dma_mmap_noncontiguous() */
 extern const struct exporter udmabuf;		/* one range of a 4K memfd */
 extern const struct exporter udmabuf_list;	/* its pages in reverse order */
 extern const struct exporter udmabuf_huge;	/* a memfd of 2M hugetlb pages */
+
+/* exporters_drm.c */
 extern const struct exporter vgem;
+extern const struct exporter vkms;
+extern const struct exporter virtio_gpu;
 extern const struct exporter qxl;		/* TTM, in system memory */
 extern const struct exporter qxl_vram;		/* TTM, in the device's memory */
+
+/* exporters_v4l2.c; each allocator of videobuf2 exports by itself */
+extern const struct exporter vivid_vmalloc;
+extern const struct exporter vivid_contig;	/* dma-contig */
+extern const struct exporter vivid_sg;		/* dma-sg */
+extern const struct exporter vim2m;		/* vmalloc */
 
 int dmabuf_open(struct dmabuf *buf, const struct exporter *exporter,
 		size_t size, int flags);
@@ -67,6 +83,9 @@ void dmabuf_close(struct dmabuf *buf);
 
 /* Where page @page of a udmabuf is in its memfd, in bytes */
 off_t dmabuf_memfd_offset(const struct dmabuf *buf, size_t page);
+
+/* 0 if that is what the kernel calls the exporter, or a negative errno */
+int dmabuf_check_exporter(int fd, const char *exp_name);
 
 /* @flags: DMA_BUF_SYNC_{START,END} and DMA_BUF_SYNC_{READ,WRITE,RW} */
 int dmabuf_sync(int fd, unsigned long flags);

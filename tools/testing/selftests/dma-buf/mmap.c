@@ -15,8 +15,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <linux/dma-buf.h>
@@ -144,12 +147,14 @@ TEST_F(mapping, other_process_has_the_content)
 
 /*
  * A private mapping would be a copy-on-write one, which the exporter's pages
- * can't be in. Single pages, too: remap_pfn_range() has no objection to COW as
- * long as one call covers the VMA (get_remap_pgoff()).
+ * can't be in. Parts of the buffer, too: remap_pfn_range() has no objection to
+ * COW as long as one call covers the VMA (get_remap_pgoff()), as it does for a
+ * single page and may for a chunk.
  */
 static void check_private(struct __test_metadata *_metadata,
 			  struct context *ctx, int prot, const char *attempt)
 {
+	size_t chunk = ctx->pages < CHUNK_PAGES ? 2 : CHUNK_PAGES;
 	size_t last = ctx->buf.size - ctx->page_size;
 	const struct {
 		size_t offset;
@@ -158,6 +163,7 @@ static void check_private(struct __test_metadata *_metadata,
 		{ 0, ctx->buf.size },
 		{ 0, ctx->page_size },
 		{ last, ctx->page_size },
+		{ 0, chunk * ctx->page_size },
 	};
 	__u64 before = address_space();
 	size_t i;
@@ -605,6 +611,203 @@ TEST_F(mapping, offset)
 	report(ctx, "mmap at offset", "works");
 }
 
+/* What debuggers do, at a word of the mapping: 0, or a negative errno */
+static int proc_mem_word(unsigned long *addr, unsigned long *word, bool write)
+{
+	ssize_t len = sizeof(*word), ret;
+	off_t pos = (unsigned long)addr;
+	int mem, error = 0;
+
+	mem = open("/proc/self/mem", O_RDWR | O_CLOEXEC);
+	if (mem < 0)
+		return -errno;
+	ret = write ? pwrite(mem, word, len, pos) : pread(mem, word, len, pos);
+	if (ret != len)
+		error = ret < 0 ? -errno : -EMSGSIZE;
+	close(mem);
+	return error;
+}
+
+/* In a child, which has the same mapping */
+static int ptrace_word(unsigned long *addr, unsigned long *word, bool write)
+{
+	int status, error = 0;
+	pid_t pid;
+
+	pid = fork();
+	if (!pid) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (ptrace(PTRACE_TRACEME, 0, NULL, NULL))
+			_exit(1);
+		raise(SIGSTOP);
+		_exit(0);
+	}
+	if (pid < 0 || waitpid(pid, &status, 0) != pid)
+		return -errno;
+	if (!WIFSTOPPED(status))
+		return -ECHILD;
+
+	/* Not by libc, whose PTRACE_PEEKDATA returns the data */
+	if (syscall(__NR_ptrace, write ? PTRACE_POKEDATA : PTRACE_PEEKDATA, pid,
+		    addr, write ? *word : (unsigned long)word))
+		error = -errno;
+	kill(pid, SIGKILL);
+	waitpid(pid, &status, 0);
+	return error;
+}
+
+static const struct debugger {
+	const char *read;
+	const char *write;
+	int (*word)(unsigned long *addr, unsigned long *word, bool write);
+	bool forces;		/* FOLL_FORCE; else the configuration decides */
+} debuggers[] = {
+	{ "/proc/pid/mem read", "/proc/pid/mem write", proc_mem_word, false },
+	{ "ptrace peek", "ptrace poke", ptrace_word, true },
+};
+
+/*
+ * Private memory is written to (in a copy of the page) and read whatever its
+ * protection, if that is by FOLL_FORCE. May the debugger read?
+ */
+static bool check_private_memory(struct __test_metadata *_metadata,
+				 const struct debugger *debugger, int prot)
+{
+	size_t len = getpagesize();
+	unsigned long word = SEED;
+	int written, expected;
+	char *map;
+
+	map = mmap(NULL, len, prot, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, map);
+	written = debugger->word((unsigned long *)map, &word, true);
+	if (debugger->forces || written)
+		ASSERT_EQ(debugger->forces ? 0 : -EIO, written);
+	expected = prot & PROT_READ ? 0 : written;
+	ASSERT_EQ(expected, debugger->word((unsigned long *)map, &word, false));
+	unmap(_metadata, map, len);
+	return !expected;
+}
+
+/*
+ * A word of either end of a mapping, whose content is that of the view: it may
+ * be read, where the exporter has vm_ops->access, and not be written to.
+ */
+static void check_debugger(struct __test_metadata *_metadata,
+			   struct context *ctx, const struct debugger *debugger,
+			   char *map, bool may_read)
+{
+	size_t offsets[] = { 0, ctx->buf.size - sizeof(unsigned long) };
+	int readable = may_read && ctx->exporter->access ? 0 : -EIO;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(offsets); i++) {
+		unsigned long *addr = (unsigned long *)(map + offsets[i]);
+		unsigned long *view = (unsigned long *)(ctx->view + offsets[i]);
+		unsigned long before = *view, word = ~before;
+
+		ASSERT_EQ(-EIO, debugger->word(addr, &word, true)) {
+			TH_LOG("%s at %zu", debugger->write, offsets[i]);
+		}
+		ASSERT_EQ(before, *view);
+		ASSERT_EQ(readable, debugger->word(addr, &word, false)) {
+			TH_LOG("%s at %zu", debugger->read, offsets[i]);
+		}
+		ASSERT_EQ(readable ? ~before : before, word);
+		ASSERT_EQ(before, *view);
+	}
+}
+
+/*
+ * FOLL_FORCE writes to what is read-only only where that makes a private copy
+ * (check_vma_flags()), which here is nowhere.
+ */
+static void check_protected(struct __test_metadata *_metadata,
+			    struct context *ctx, int prot, const char *how)
+{
+	size_t size = ctx->buf.size;
+	char attempt[64];
+	size_t d;
+	char *map;
+
+	for (d = 0; d < ARRAY_SIZE(debuggers); d++) {
+		unsigned long word = OTHER_SEED, *addr;
+		bool may_read;
+
+		may_read = check_private_memory(_metadata, &debuggers[d], prot);
+
+		map = mmap(NULL, size, prot, MAP_SHARED, ctx->buf.fd, 0);
+		ASSERT_NE(MAP_FAILED, map);
+		check_debugger(_metadata, ctx, &debuggers[d], map, may_read);
+		if (prot & PROT_READ) {
+			ASSERT_EQ(-1, wrong_page(map, 0, ctx->pages, SEED));
+			check_debugger(_metadata, ctx, &debuggers[d], map,
+				       may_read);
+		}
+		unmap(_metadata, map, size);
+
+		/* Written to once, and then protected */
+		map = map_buffer(_metadata, ctx, true);
+		ASSERT_EQ(0, mprotect(map, size, prot));
+		check_debugger(_metadata, ctx, &debuggers[d], map, may_read);
+		ASSERT_EQ(-1, wrong_page(ctx->view, 0, ctx->pages, SEED));
+
+		/* It is for the protection alone. */
+		ASSERT_EQ(0, mprotect(map, size, PROT_READ | PROT_WRITE));
+		addr = (unsigned long *)map;
+		ASSERT_EQ(ctx->exporter->access ? 0 : -EIO,
+			  debuggers[d].word(addr, &word, true));
+		if (ctx->exporter->access)
+			ASSERT_EQ(OTHER_SEED, *addr);
+		fill(map, 0, 1, SEED);
+		unmap(_metadata, map, size);
+
+		snprintf(attempt, sizeof(attempt), "%s, %s",
+			 debuggers[d].write, how);
+		report(ctx, attempt, error_name(EIO));
+	}
+}
+
+TEST_F(mapping, debugger_of_readable)
+{
+	check_protected(_metadata, &self->ctx, PROT_READ, "ro");
+}
+
+TEST_F(mapping, debugger_of_inaccessible)
+{
+	check_protected(_metadata, &self->ctx, PROT_NONE, "none");
+}
+
+/* What can be written to ends where the protected part of a mapping begins. */
+TEST_F(mapping, debugger_across_protection)
+{
+	struct context *ctx = &self->ctx;
+	size_t page_size = ctx->page_size;
+	ssize_t half = page_size / 2;
+	char *map = map_buffer(_metadata, ctx, true);
+	off_t pos = (unsigned long)map + half;
+	int mem;
+
+	mem = open("/proc/self/mem", O_RDWR | O_CLOEXEC);
+	ASSERT_GE(mem, 0);
+	ASSERT_EQ(0, mprotect(map + page_size, page_size, PROT_READ));
+	memset(scratch, 0x5a, page_size);
+	errno = 0;
+	if (ctx->exporter->access) {
+		ASSERT_EQ(half, pwrite(mem, scratch, page_size, pos));
+		ASSERT_TRUE(all_bytes(map + half, half, 0x5a));
+		fill(map, 0, 1, SEED);
+	} else {
+		ASSERT_EQ(-1, pwrite(mem, scratch, page_size, pos));
+		ASSERT_EQ(EIO, errno);
+	}
+	ASSERT_EQ(-1, wrong_page(ctx->view, 0, ctx->pages, SEED));
+	close(mem);
+	unmap(_metadata, map, ctx->buf.size);
+	report(ctx, "/proc/pid/mem write, part ro",
+	       ctx->exporter->access ? "stops in front" : error_name(EIO));
+}
+
 /*
  * How much a page fault maps, as the exporter says. At an address where no page
  * table begins within a small buffer, as that may make a difference.
@@ -820,32 +1023,84 @@ FIXTURE(readonly) {
 
 FIXTURE_VARIANT(readonly) {
 	const struct exporter *exporter;
+	size_t pages;
 };
 
 FIXTURE_VARIANT_ADD(readonly, system_heap) {
 	.exporter = &system_heap,
+	.pages = CHUNKS,
+};
+
+/* One call of remap_pfn_range() maps all of it. */
+FIXTURE_VARIANT_ADD(readonly, system_heap_chunk) {
+	.exporter = &system_heap,
+	.pages = CHUNK_PAGES,
 };
 
 FIXTURE_VARIANT_ADD(readonly, cma_heap) {
 	.exporter = &cma_heap,
+	.pages = 6,
+};
+
+FIXTURE_VARIANT_ADD(readonly, dma_coherent) {
+	.exporter = &dma_coherent,
+	.pages = CHUNKS,
+};
+
+FIXTURE_VARIANT_ADD(readonly, dma_noncontiguous) {
+	.exporter = &dma_noncontiguous,
+	.pages = CHUNKS,
+};
+
+FIXTURE_VARIANT_ADD(readonly, vivid_vmalloc) {
+	.exporter = &vivid_vmalloc,
+	.pages = CHUNKS,
+};
+
+FIXTURE_VARIANT_ADD(readonly, vivid_contig) {
+	.exporter = &vivid_contig,
+	.pages = CHUNKS,
+};
+
+FIXTURE_VARIANT_ADD(readonly, vivid_sg) {
+	.exporter = &vivid_sg,
+	.pages = CHUNKS,
+};
+
+FIXTURE_VARIANT_ADD(readonly, vim2m) {
+	.exporter = &vim2m,
+	.pages = CHUNKS,
 };
 
 FIXTURE_VARIANT_ADD(readonly, vgem) {
 	.exporter = &vgem,
+	.pages = 7,
+};
+
+FIXTURE_VARIANT_ADD(readonly, vkms) {
+	.exporter = &vkms,
+	.pages = 7,
+};
+
+FIXTURE_VARIANT_ADD(readonly, virtio_gpu) {
+	.exporter = &virtio_gpu,
+	.pages = 7,
 };
 
 FIXTURE_VARIANT_ADD(readonly, qxl) {
 	.exporter = &qxl,
+	.pages = 7,
 };
 
 FIXTURE_VARIANT_ADD(readonly, qxl_vram) {
 	.exporter = &qxl_vram,
+	.pages = 7,
 };
 
 FIXTURE_SETUP(readonly)
 {
 	context_setup(_metadata, &self->ctx, variant->exporter,
-		      6 * getpagesize(), O_RDONLY);
+		      variant->pages * getpagesize(), O_RDONLY);
 }
 
 FIXTURE_TEARDOWN(readonly)
@@ -910,6 +1165,30 @@ TEST_F(readonly, private_inaccessible)
 {
 	check_private(_metadata, &self->ctx, PROT_NONE,
 		      "O_RDONLY fd, PRIVATE -");
+}
+
+/* No debugger has more rights than the fd gave: there is no VM_MAYWRITE. */
+TEST_F(readonly, debugger)
+{
+	struct context *ctx = &self->ctx;
+	char attempt[64];
+	size_t d;
+	char *map;
+
+	for (d = 0; d < ARRAY_SIZE(debuggers); d++) {
+		map = mmap(NULL, ctx->buf.size, PROT_READ, MAP_SHARED,
+			   ctx->buf.fd, 0);
+		ASSERT_NE(MAP_FAILED, map);
+		check_debugger(_metadata, ctx, &debuggers[d], map, true);
+		ASSERT_TRUE(all_bytes(map, ctx->buf.size, 0));
+		check_debugger(_metadata, ctx, &debuggers[d], map, true);
+		ASSERT_TRUE(all_bytes(ctx->view, ctx->buf.size, 0));
+		unmap(_metadata, map, ctx->buf.size);
+
+		snprintf(attempt, sizeof(attempt), "O_RDONLY fd, %s",
+			 debuggers[d].write);
+		report(ctx, attempt, error_name(EIO));
+	}
 }
 
 TEST_F(readonly, reopen)

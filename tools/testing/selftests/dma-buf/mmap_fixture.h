@@ -73,15 +73,51 @@ FIXTURE_VARIANT(mapping) {
 	size_t bytes;		/* where pages are no unit that fits */
 };
 
-/* Chunks of 16, 16 and 3 times 1 page (orders[] of system_heap.c) */
+/*
+ * The system heap has chunks of 16 pages, and single ones for the rest (orders[]
+ * of system_heap.c). Of other memory it is as many pages in other pieces.
+ */
+#define CHUNK_PAGES	16
+#define CHUNKS		(2 * CHUNK_PAGES + 3)
+
 FIXTURE_VARIANT_ADD(mapping, system_heap) {
 	.exporter = &system_heap,
-	.pages = 16 + 16 + 3,
+	.pages = CHUNKS,
 };
 
 FIXTURE_VARIANT_ADD(mapping, cma_heap) {
 	.exporter = &cma_heap,
 	.pages = 6,
+};
+
+FIXTURE_VARIANT_ADD(mapping, dma_coherent) {
+	.exporter = &dma_coherent,
+	.pages = CHUNKS,
+};
+
+FIXTURE_VARIANT_ADD(mapping, dma_noncontiguous) {
+	.exporter = &dma_noncontiguous,
+	.pages = CHUNKS,
+};
+
+FIXTURE_VARIANT_ADD(mapping, vivid_vmalloc) {
+	.exporter = &vivid_vmalloc,
+	.pages = CHUNKS,
+};
+
+FIXTURE_VARIANT_ADD(mapping, vivid_contig) {
+	.exporter = &vivid_contig,
+	.pages = CHUNKS,
+};
+
+FIXTURE_VARIANT_ADD(mapping, vivid_sg) {
+	.exporter = &vivid_sg,
+	.pages = CHUNKS,
+};
+
+FIXTURE_VARIANT_ADD(mapping, vim2m) {
+	.exporter = &vim2m,
+	.pages = CHUNKS,
 };
 
 FIXTURE_VARIANT_ADD(mapping, udmabuf) {
@@ -101,7 +137,17 @@ FIXTURE_VARIANT_ADD(mapping, udmabuf_huge) {
 
 FIXTURE_VARIANT_ADD(mapping, vgem) {
 	.exporter = &vgem,
-	.pages = 6,
+	.pages = 7,
+};
+
+FIXTURE_VARIANT_ADD(mapping, vkms) {
+	.exporter = &vkms,
+	.pages = 7,
+};
+
+FIXTURE_VARIANT_ADD(mapping, virtio_gpu) {
+	.exporter = &virtio_gpu,
+	.pages = 7,
 };
 
 /* Three page faults (TTM_BO_VM_NUM_PREFAULT) */

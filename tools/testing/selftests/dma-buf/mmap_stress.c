@@ -592,6 +592,25 @@ FIXTURE_VARIANT_ADD(stress, cma_heap) {
 	.pages = 5,
 };
 
+/* remap_pfnmap_pages(), remap_pfnmap_vmalloc() */
+FIXTURE_VARIANT_ADD(stress, dma_noncontiguous) {
+	.exporter = &dma_noncontiguous,
+	.bytes = 6 << 20,
+	.pages = 5,
+};
+
+FIXTURE_VARIANT_ADD(stress, vivid_vmalloc) {
+	.exporter = &vivid_vmalloc,
+	.bytes = 6 << 20,
+	.pages = 5,
+};
+
+FIXTURE_VARIANT_ADD(stress, vivid_sg) {
+	.exporter = &vivid_sg,
+	.bytes = 6 << 20,
+	.pages = 5,
+};
+
 FIXTURE_VARIANT_ADD(stress, udmabuf) {
 	.exporter = &udmabuf,
 	.bytes = 6 << 20,
