@@ -40,6 +40,9 @@ long faults_of_touch(char *addr, size_t len);
 /* One load, or a store if @write: 0, or the si_code of a SIGSEGV at @addr */
 int access_fault(char *addr, bool write);
 
+/* A child with the same mappings, stopped for ptrace; or a negative errno */
+pid_t traced_child(void);
+
 /* Does one load, or a store if @write, get a SIGBUS at @addr? */
 bool gets_sigbus(char *addr, bool write);
 

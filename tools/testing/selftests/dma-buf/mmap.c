@@ -15,7 +15,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -631,28 +630,19 @@ static int proc_mem_word(unsigned long *addr, unsigned long *word, bool write)
 /* In a child, which has the same mapping */
 static int ptrace_word(unsigned long *addr, unsigned long *word, bool write)
 {
-	int status, error = 0;
+	int error = 0;
 	pid_t pid;
 
-	pid = fork();
-	if (!pid) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		if (ptrace(PTRACE_TRACEME, 0, NULL, NULL))
-			_exit(1);
-		raise(SIGSTOP);
-		_exit(0);
-	}
-	if (pid < 0 || waitpid(pid, &status, 0) != pid)
-		return -errno;
-	if (!WIFSTOPPED(status))
-		return -ECHILD;
+	pid = traced_child();
+	if (pid < 0)
+		return pid;
 
 	/* Not by libc, whose PTRACE_PEEKDATA returns the data */
 	if (syscall(__NR_ptrace, write ? PTRACE_POKEDATA : PTRACE_PEEKDATA, pid,
 		    addr, write ? *word : (unsigned long)word))
 		error = -errno;
 	kill(pid, SIGKILL);
-	waitpid(pid, &status, 0);
+	waitpid(pid, NULL, 0);
 	return error;
 }
 

@@ -21,7 +21,6 @@
 #include <stdalign.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -555,20 +554,10 @@ static long try_ptrace(struct __test_metadata *_metadata,
 	unsigned long other = page_mark(OTHER_SEED, window->page);
 	bool poke = request == PTRACE_POKEDATA;
 	long result = ALL;
-	int status;
 	pid_t pid;
 
-	pid = fork();
-	if (!pid) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		if (ptrace(PTRACE_TRACEME, 0, NULL, NULL))
-			_exit(1);
-		raise(SIGSTOP);
-		_exit(0);
-	}
+	pid = traced_child();
 	ASSERT_GT(pid, 0);
-	ASSERT_EQ(pid, waitpid(pid, &status, 0));
-	ASSERT_TRUE(WIFSTOPPED(status));
 
 	if (poke && ptrace(PTRACE_POKEDATA, pid, window->addr, other))
 		result = -errno;
@@ -583,7 +572,7 @@ static long try_ptrace(struct __test_metadata *_metadata,
 		ASSERT_EQ(0, ptrace(PTRACE_POKEDATA, pid, window->addr, word));
 
 	kill(pid, SIGKILL);
-	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	ASSERT_EQ(pid, waitpid(pid, NULL, 0));
 	return result;
 }
 
