@@ -56,14 +56,15 @@ struct vm {
 	size_t first;		/* page of the buffer that the guest's begin at */
 };
 
-static const char *kvm_missing(void)
+/* If not, the test is a skip. */
+static bool has_kvm(struct __test_metadata *_metadata)
 {
 	int kvm = open(KVM, O_RDWR | O_CLOEXEC);
 
 	if (kvm < 0)
-		return "no " KVM;
+		SKIP(return false, "no " KVM);
 	close(kvm);
-	return NULL;
+	return true;
 }
 
 static void write_code(char *code)
@@ -327,28 +328,22 @@ static void check_loads(struct __test_metadata *_metadata, struct context *ctx)
 
 TEST_F(mapping, kvm_loads)
 {
-	const char *missing = kvm_missing();
-
-	if (missing)
-		SKIP(return, "%s", missing);
+	if (!has_kvm(_metadata))
+		return;
 	check_loads(_metadata, &self->ctx);
 }
 
 TEST_F(mapping, kvm_stores)
 {
-	const char *missing = kvm_missing();
-
-	if (missing)
-		SKIP(return, "%s", missing);
+	if (!has_kvm(_metadata))
+		return;
 	check_stores(_metadata, &self->ctx, CODE_STORE, "KVM guest stores");
 }
 
 TEST_F(mapping, kvm_stores_by_fpu)
 {
-	const char *missing = kvm_missing();
-
-	if (missing)
-		SKIP(return, "%s", missing);
+	if (!has_kvm(_metadata))
+		return;
 	check_stores(_metadata, &self->ctx, CODE_STORE_FPU,
 		     "KVM guest stores, FPU");
 }
@@ -360,14 +355,13 @@ TEST_F(mapping, kvm_stores_by_fpu)
  */
 TEST_F(mapping, kvm_read_only_mapping)
 {
-	const char *missing = kvm_missing();
 	struct context *ctx = &self->ctx;
 	struct vm vm;
 	size_t page;
 	char *map;
 
-	if (missing)
-		SKIP(return, "%s", missing);
+	if (!has_kvm(_metadata))
+		return;
 
 	map = mmap(NULL, ctx->buf.size, PROT_READ, MAP_SHARED, ctx->buf.fd, 0);
 	ASSERT_NE(MAP_FAILED, map);
@@ -390,14 +384,13 @@ TEST_F(mapping, kvm_read_only_mapping)
 TEST_F(mapping, kvm_read_only_slot)
 {
 	static const int prots[] = { PROT_READ, PROT_READ | PROT_WRITE };
-	const char *missing = kvm_missing();
 	struct context *ctx = &self->ctx;
 	size_t i, page;
 	struct vm vm;
 	char *map;
 
-	if (missing)
-		SKIP(return, "%s", missing);
+	if (!has_kvm(_metadata))
+		return;
 
 	for (i = 0; i < ARRAY_SIZE(prots); i++) {
 		map = mmap(NULL, ctx->buf.size, prots[i], MAP_SHARED,
@@ -420,14 +413,13 @@ TEST_F(mapping, kvm_read_only_slot)
 /* What the guest had is taken from it (mmu notifier), and can be had again. */
 TEST_F(mapping, kvm_mprotect)
 {
-	const char *missing = kvm_missing();
 	struct context *ctx = &self->ctx;
 	struct vm vm;
 	size_t page;
 	char *map;
 
-	if (missing)
-		SKIP(return, "%s", missing);
+	if (!has_kvm(_metadata))
+		return;
 
 	map = map_buffer(_metadata, ctx, true);
 	vm_setup(_metadata, ctx, &vm, map, 0);
@@ -449,15 +441,14 @@ TEST_F(mapping, kvm_mprotect)
 /* The guest holds on to nothing. */
 TEST_F(mapping, kvm_munmap)
 {
-	const char *missing = kvm_missing();
 	struct context *ctx = &self->ctx;
 	__u32 value = 0;
 	struct vm vm;
 	size_t page;
 	char *map;
 
-	if (missing)
-		SKIP(return, "%s", missing);
+	if (!has_kvm(_metadata))
+		return;
 
 	map = map_buffer(_metadata, ctx, true);
 	vm_setup(_metadata, ctx, &vm, map, 0);
@@ -476,14 +467,13 @@ TEST_F(mapping, kvm_munmap)
 /* The guest stores to the memory that the memfd has. */
 TEST_F(memfd, kvm_stores)
 {
-	const char *missing = kvm_missing();
 	struct context *ctx = &self->ctx;
 	struct vm vm;
 	size_t page;
 	char *map;
 
-	if (missing)
-		SKIP(return, "%s", missing);
+	if (!has_kvm(_metadata))
+		return;
 
 	map = map_buffer(_metadata, ctx, false);
 	vm_setup(_metadata, ctx, &vm, map, 0);
