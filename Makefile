@@ -6,6 +6,7 @@
 CACHE		?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/dma-buf-series
 LINUX		?=
 KASAN		?=
+SET		?=
 T		?=
 
 OUT	:= $(CURDIR)/out
@@ -55,7 +56,8 @@ help:	## this text
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo 'Variables: T=glob (kselftest), KASAN=1, LINUX=dir (a 7.3 tree of yours),'
-	@echo '  CMD= FILES= MEM= SMP= KARGS= QEMU_ARGS= BASE=1 ICOUNT=1 (guest), PATCH= (refresh)'
+	@echo '  CMD= FILES= MEM= SMP= KARGS= QEMU_ARGS= BASE=1 ICOUNT=1 (guest), PATCH=SET/topic.patch'
+	@echo '  (refresh), SET= (series, bisect)'
 
 # The kernel that make guest and make shell boot
 export CMD FILES MEM SMP KARGS QEMU_ARGS ICOUNT
@@ -153,14 +155,14 @@ where:	## where the build tree is
 # The series
 
 .PHONY: series refresh bisect lint cross cross-packages baseline test-tools
-series: tree	## the mailable series in out/series, proved against the base
-	@$(series) mail
+series: tree	## the mails of each set in out/series, proved against the base; SET= one
+	@$(series) mail $(SET)
 
-refresh: base	## put edits made in the build tree into their patches
+refresh: base	## put edits and commits of the build tree into their patches
 	@$(series) refresh $(PATCH)
 
-bisect: base cross-packages	## build the touched objects at every patch
-	@BASE=$(BASEDIR) $(LOCKED) scripts/bisect $(WORK)
+bisect: tree cross-packages	## build the touched objects at every patch; SET= one on what it stands on
+	@BASE=$(BASEDIR) $(LOCKED) scripts/bisect $(WORK) $(SET)
 
 lint: tree	## checkpatch, shellcheck, kernel-doc, sparse and W=1 on what we touch
 	@BASE=$(BASEDIR) OUT=$(OUT)/series scripts/lint

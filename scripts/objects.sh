@@ -11,7 +11,8 @@ lib=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 # The words of a make command, a line each
 kbuild() {	# TREE OBJ
 	local prefix=${cross[${ARCH:-x86}]-}
-	printf '%s\n' make -C "$1" O="$2" -j"$(nproc)" HOSTCC="ccache gcc"
+	# No LOCALVERSION: the build tree is git's, and a "+" says nothing.
+	printf '%s\n' make -C "$1" O="$2" -j"$(nproc)" HOSTCC="ccache gcc" LOCALVERSION=
 	if [ -z "$prefix" ]; then
 		echo "CC=${CC:-ccache gcc}"
 	else

@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The sets of patches as commits, as a build tree and as mails (scripts/series)."""
+import os
+import subprocess
+
+# git without what the user has configured, or a hook of his has set
+ENV = {k: v for k, v in os.environ.items() if not k.startswith('GIT_')}
+ENV.update(GIT_CONFIG_GLOBAL='/dev/null', GIT_CONFIG_NOSYSTEM='1', LC_ALL='C.UTF-8', GIT_EDITOR=':')
+# Old files of the kernel are not all UTF-8.
+TEXT = {'encoding': 'utf-8', 'errors': 'surrogateescape'}
+
+
+class Problem(Exception):
+    """What the user has to know: one error a line."""
+
+
+def say(text):
+    print('series: ' + text, flush=True)
+
+
+def run(*command, cwd, env=None, stdin=''):
+    """What a command prints, without the newline at the end."""
+    done = subprocess.run(command, cwd=cwd, env={**ENV, **(env or {})}, input=stdin,
+                          capture_output=True, check=False, **TEXT)
+    if done.returncode:
+        raise Problem((done.stderr + done.stdout).strip() or f'{" ".join(command[:2])} failed')
+    return done.stdout.removesuffix('\n')
+
+
+def git(*args, **kw):
+    return run('git', *args, **kw)
+
+
+def identity(who='base <base@localhost>'):
+    """The same for everyone, so that the same patches have the same commit ids."""
+    name, _, email = who.rstrip('>').partition(' <')
+    # A mail program puts the day of sending in the place of the date.
+    return {f'GIT_{role}_{what}': value for role in ('AUTHOR', 'COMMITTER') for what, value in
+            (('NAME', name), ('EMAIL', email), ('DATE', '2026-01-01T00:00:00Z'))}
+
+
+def read(path):
+    with open(path, **TEXT) as f:
+        return f.read()
+
+
+def write(path, text, mode=0o644):
+    """Write a file; say whether it is another than before."""
+    if os.path.exists(path) and read(path) == text and os.stat(path).st_mode & 0o777 == mode:
+        return False
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path + '.half-made', 'w', newline='', **TEXT) as f:
+        f.write(text)
+    os.chmod(f.name, mode)
+    os.replace(f.name, path)
+    return True

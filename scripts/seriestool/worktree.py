@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The build tree: a git work tree whose commits are the patches.
+
+Its ref `synced` is the commit that was last put there from patches/, `base` the
+base below that. So what the user did can be told from a patch that has changed.
+"""
+import fcntl
+import os
+import shutil
+import tempfile
+from contextlib import contextmanager
+
+from . import Problem, git, run, say, write
+from .commits import Chain, import_base
+from .listing import Series
+
+
+class BuildTree:
+    def __init__(self, root, base, cache, tree):
+        self.root, self.base_dir, self.tree = root, base, tree
+        self.series = Series(root)
+        self.series.check(base)
+        os.makedirs(os.path.dirname(tree), exist_ok=True)
+        self.lock = open(tree + '.lock', 'w', encoding='utf-8')  # pylint: disable=consider-using-with
+        fcntl.flock(self.lock, fcntl.LOCK_EX)       # one run at a time
+        self.base = import_base(base, cache)
+        if not os.path.exists(tree):
+            self.create(cache)
+        if not os.path.exists(tree + '/.git/refs/heads/synced'):
+            raise Problem(f'{tree} was not made by this tool: remove it, or set TREE')
+        self.git('update-ref', 'refs/heads/new-base', self.base)
+
+    def git(self, *args, **kw):
+        return git(*args, cwd=self.tree, **kw)
+
+    def at(self, rev='HEAD'):
+        return self.git('rev-parse', rev)
+
+    def create(self, cache):
+        say(f'copying the base to {self.tree} (half a minute)')
+        new = self.tree + '.half-made'
+        shutil.rmtree(new, ignore_errors=True)
+        os.makedirs(new)
+        # A copy has the times of the base, and objects are judged by time.
+        run('cp', '-a', '--reflink=auto', '-t', new, cwd='/',
+            *[os.path.join(self.base_dir, f) for f in os.listdir(self.base_dir) if f != '.git'])
+        git('init', '-q', '--initial-branch=series', cwd=new)
+        for key, value in (('gc.auto', '0'), ('core.autocrlf', 'false'), ('absorb.maxStack', '9999')):
+            git('config', key, value, cwd=new)
+        write(new + '/.git/objects/info/alternates', f'{cache}/base.git/objects\n')
+        write(new + '/.git/info/exclude', '/obj-*/\n/half-made-*/\n')
+        git('reset', '-q', self.base, cwd=new)
+        git('checkout', '-q', '.', cwd=new)         # .gitignore, see import_base()
+        for ref in ('base', 'synced'):
+            git('branch', ref, self.base, cwd=new)
+        os.rename(new, self.tree)
+
+    def chain(self):
+        return Chain(self.series, self.tree, self.base)
+
+    def untracked(self):
+        return self.git('ls-files', '-o', '--exclude-standard').splitlines()
+
+    def edits(self):
+        return self.git('diff', '--name-only', 'HEAD').splitlines() + self.untracked()
+
+    def save(self, head):
+        """HEAD is what patches/ give."""
+        self.git('update-ref', 'refs/heads/base', self.base)
+        self.git('update-ref', 'refs/heads/synced', head)
+
+    def sync(self):
+        """Bring the work tree in line with patches/; what was edited stays."""
+        try:
+            head = self.chain().make(self.series.patches, named=True)[-1]
+        except Problem as e:
+            if self.base == self.at('base'):
+                raise
+            raise Problem(f'{e}\nthe base is a new one; to rebase by hand: git -C {self.tree} rebase'
+                          ' --onto new-base base, and then make refresh') from e
+        if head == self.at('synced'):
+            say('build tree: up to date')
+            return
+        if self.at() != self.at('synced'):
+            raise Problem('both patches/ and the commits of the build tree have changed. Keep one: put'
+                          ' patches/ back and run make refresh, or give the commits up with'
+                          f' git -C {self.tree} reset --keep synced')
+        changed = self.git('diff', '--name-only', 'HEAD', head).splitlines()
+        both = sorted({*changed} & {*self.edits()})
+        if both:
+            raise Problem('\n'.join(f'{f} was edited in the build tree, and the patches changed it too.'
+                                    ' Keep one: put patches/ back and run make refresh, or give the edit'
+                                    f' up with git -C {self.tree} checkout {f}' for f in both))
+        self.git('reset', '-q', '--keep', head)
+        self.save(head)
+        say(f'build tree: {len(changed)} files brought in line')
+
+    def note_edits(self):
+        commits = self.git('log', '--format=%h %s', 'synced..HEAD').splitlines()
+        for what, found in (('files edited', self.edits()), ('commits', commits)):
+            if found:
+                print(f'note: {len(found)} {what} in the build tree, not yet in a patch: run make refresh',
+                      *found, sep='\n  ', flush=True)
+
+    @contextmanager
+    def scratch(self, commit):
+        """A work tree at COMMIT, with an index and without files."""
+        with tempfile.TemporaryDirectory(prefix='series-') as folder:
+            where = os.path.join(folder, 'tree')
+            self.git('worktree', 'add', '-q', '--no-checkout', '--detach', where, commit)
+            try:
+                git('sparse-checkout', 'set', '--no-cone', '/nothing', cwd=where)
+                git('read-tree', '-m', '-u', 'HEAD', cwd=where)
+                yield where
+            finally:
+                self.git('worktree', 'remove', '-f', '-f', where)
