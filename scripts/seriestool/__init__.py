@@ -5,9 +5,10 @@ import subprocess
 
 # git without what the user has configured, or a hook of his has set
 ENV = {k: v for k, v in os.environ.items() if not k.startswith('GIT_')}
-ENV.update(GIT_CONFIG_GLOBAL='/dev/null', GIT_CONFIG_NOSYSTEM='1', LC_ALL='C.UTF-8', GIT_EDITOR=':')
+ENV.update(GIT_CONFIG_GLOBAL='/dev/null', GIT_CONFIG_NOSYSTEM='1', LC_ALL='C.UTF-8', GIT_EDITOR=':',
+           GIT_CONFIG_COUNT='1', GIT_CONFIG_KEY_0='core.quotePath', GIT_CONFIG_VALUE_0='false')
 # Old files of the kernel are not all UTF-8.
-TEXT = {'encoding': 'utf-8', 'errors': 'surrogateescape'}
+TEXT = ('utf-8', 'surrogateescape')
 
 
 class Problem(Exception):
@@ -20,11 +21,11 @@ def say(text):
 
 def run(*command, cwd, env=None, stdin=''):
     """What a command prints, without the newline at the end."""
-    done = subprocess.run(command, cwd=cwd, env={**ENV, **(env or {})}, input=stdin,
-                          capture_output=True, check=False, **TEXT)
+    done = subprocess.run(command, cwd=cwd, env={**ENV, **(env or {})}, input=stdin.encode(*TEXT),
+                          capture_output=True, check=False)
     if done.returncode:
-        raise Problem((done.stderr + done.stdout).strip() or f'{" ".join(command[:2])} failed')
-    return done.stdout.removesuffix('\n')
+        raise Problem((done.stderr + done.stdout).decode(*TEXT).strip() or f'{command[:2]} failed')
+    return done.stdout.decode(*TEXT).removesuffix('\n')
 
 
 def git(*args, **kw):
@@ -40,8 +41,8 @@ def identity(who='base <base@localhost>'):
 
 
 def read(path):
-    with open(path, **TEXT) as f:
-        return f.read()
+    with open(path, 'rb') as f:
+        return f.read().decode(*TEXT)
 
 
 def write(path, text, mode=0o644):
@@ -49,8 +50,8 @@ def write(path, text, mode=0o644):
     if os.path.exists(path) and read(path) == text and os.stat(path).st_mode & 0o777 == mode:
         return False
     os.makedirs(os.path.dirname(path), exist_ok=True)
-    with open(path + '.half-made', 'w', newline='', **TEXT) as f:
-        f.write(text)
+    with open(path + '.half-made', 'wb') as f:
+        f.write(text.encode(*TEXT))
     os.chmod(f.name, mode)
     os.replace(f.name, path)
     return True

@@ -7,7 +7,7 @@ import os
 import re
 from itertools import accumulate
 
-from . import Problem, git, identity, read, say, write
+from . import TEXT, Problem, git, identity, read, say, write
 
 
 def import_base(base, cache):
@@ -97,7 +97,7 @@ class Chain:
         for p in patches:
             new = ''.join(f'{self.blobs[f]}\t{f}\n' for f in p.brings)
             key = hashlib.sha1(f'{commits[-1]} {named and p.name}\n{new}{p.text}'
-                               .encode(errors='replace')).hexdigest()
+                               .encode(*TEXT)).hexdigest()
             if key not in self.memo:
                 self.memo[key] = self.commit(commits[-1], p, new, named)
             commits.append(self.memo[key])

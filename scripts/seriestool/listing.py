@@ -32,8 +32,10 @@ class Series:
         words, current = [], ''
         for line in text.splitlines():
             word = line.strip()
+            if word.startswith('#') and current:
+                self.problems.append(f'series: "{word}" stands below the first set: say it in a cover')
             if word.startswith('#') or not word:
-                self.comment += '' if current else line + '\n'
+                self.comment += line + '\n'
                 continue
             if line[0].isspace() and word.endswith('.patch') and current:
                 word = f'{current}/{word}'

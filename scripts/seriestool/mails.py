@@ -74,7 +74,7 @@ def write_mails(build, name, start, end, folder):
 def prove(build, what, start, end, paths):
     with build.scratch(start) as where:
         try:
-            git('am', '-q', *paths, cwd=where, env=identity())
+            git('am', '-q', '--keep-cr', *paths, cwd=where, env=identity())
         except Problem as e:
             raise Problem(f'the mails of {what} do not apply with git am: {e}') from e
         if git('diff', '--name-only', 'HEAD', end, cwd=where):

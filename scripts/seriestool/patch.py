@@ -48,20 +48,22 @@ class Patch:
             ('Subject: [PATCH]', re.match(r'\[PATCH\] .', self.header('Subject'))),
             ('Signed-off-by:', re.search('^Signed-off-by: .+ <.+@.+>$', message, re.M)),
             ('--- line after the message', dashes)) if not there] + [
-            'has a date, which would change with each refresh'] * bool(self.header('Date')) + [
+            f'has a header that a refresh would lose: {line}' for line in
+            re.findall('^(?!From: |Subject: ).*', self.text.partition('\n\n')[0], re.M)] + [
             f'has a line in its message that git takes for the diff: {line}' for line in
             re.findall('^(?:diff -|Index: |--- ).*', message, re.M)] + numbers(message)
 
 
 def from_commit(author, message, diff):
-    name = ''.join(re.findall(r'^Patch: (\S+)$', message, re.M)[-1:])
-    subject, _, body = re.sub(r'^Patch: .*\n?', '', message, flags=re.M).partition('\n')
+    name = ''
+    for last in [*re.finditer(r'^Patch: (\S+)$\n?', message, re.M)][-1:]:
+        name, message = last[1], message[:last.start()] + message[last.end():]
+    subject, _, body = message.partition('\n')
+    body, _, note = (body.strip() + '\n').partition('\n---\n')
     # A diffstat would be out of date with the next edit.
-    body = re.sub(r'^ .* \| +(\d+ [+-]*|Bin .*)\n|^ \d+ files? changed.*\n', '', body, flags=re.M).strip()
-    body, dashes, note = (body + '\n').partition('\n---\n')
-    note = note.strip() and note.strip() + '\n\n'
-    return Patch(name, f'From: {author}\nSubject: [PATCH] {subject}\n\n{body.strip()}\n---\n{note}'
-                 + re.sub('^index .*\n', '', diff, flags=re.M))
+    note = re.sub(r'^ .* \| +(\d+ [+-]*|Bin .*)\n|^ \d+ files? changed.*\n', '', note, flags=re.M).strip()
+    return Patch(name, f'From: {author}\nSubject: [PATCH] {subject}\n\n{body.strip()}\n---\n'
+                 + (note and note + '\n\n') + re.sub('^index .*\n', '', diff, flags=re.M))
 
 
 def numbers(text):

@@ -8,7 +8,7 @@ are, and if anything fails, all else does, too.
 import os
 import re
 
-from . import Problem, git, identity, read, run, say, write
+from . import Problem, git, identity, read, say, write
 from .listing import Series
 from .patch import from_commit
 
@@ -16,8 +16,7 @@ SAY_WHICH = 'say which patch gets it: make refresh PATCH=SET/topic.patch'
 
 
 def refresh(build, target):
-    if os.path.exists(build.tree + '/.git/rebase-merge'):
-        raise Problem(f'a rebase is under way in {build.tree}: git rebase --continue or --abort first')
+    build.stop_if_busy()
     # Who has rebased to a new base by hand has patches that don't apply to it.
     if not build.at('base') != build.base == build.git('rev-list', '--max-parents=0', 'HEAD'):
         build.sync()
@@ -46,38 +45,30 @@ def commit_edits(build, target):
     if not target:
         absorb(build)
         return
-    found = build.git('log', '-1', '--format=%H', '-F', f'--grep=Patch: {target}', 'base..HEAD')
-    folder, _, topic = target.partition('/')
-    if found:
-        build.git('commit', '-q', '--no-verify', f'--fixup={found}', env=identity())
-    elif folder in build.series.sets and re.fullmatch(r'[\w.-]+\.patch', topic):
-        who = [w for x in ('name', 'email') for w in ('-c', f'user.{x}=' + users(build.root, x))]
-        build.git(*who, 'commit', '-q', '--no-verify', '-s', '--trailer', f'Patch: {target}',
-                  '-m', f'{folder}: {topic.removesuffix(".patch").replace("-", " ")}',
+    commits = {p.name: c for c, p in patches_of(build, 'HEAD')}
+    if target in commits:
+        build.git('commit', '-q', '--no-verify', f'--fixup={commits[target]}', env=identity())
+    elif may_be_named(build.series, target):
+        subject = target.removesuffix('.patch').replace('-', ' ').replace('/', ': ')
+        build.git('commit', '-q', '--no-verify', '-s', '--trailer', f'Patch: {target}', '-m', subject,
                   '-m', 'Say what was wrong, what changes, and what a reviewer should look at.')
     else:
         raise Problem(f'{target} is no patch, and no name for a new one: SET/topic.patch, with a SET that'
                       ' series has')
 
 
-def users(root, what):
-    try:
-        return run('env', '-u', 'GIT_CONFIG_GLOBAL', 'git', 'config', f'user.{what}', cwd=root)
-    except Problem as e:
-        raise Problem('a new patch needs your name: git config user.name and user.email') from e
+def may_be_named(series, name):
+    return name.split('/')[0] in series.sets and re.fullmatch(r'[\w.-]+/[\w.-]+\.patch', name)
 
 
 def absorb(build):
     """git-absorb finds the patch of each hunk: the last one that it doesn't commute with."""
     build.git('absorb', '--force', '--base', build.base, env=identity())
-    path, problems = '', []
-    for line in build.git('diff', '-U0', '--no-ext-diff', 'HEAD').splitlines():
-        path = line[6:] if line.startswith('+++ b/') else path
-        at = re.match(r'@@ .*\+(\d+)', line)
-        if at:
-            problems.append(f'{path}:{at[1]}: no patch changes a line next to this edit; {SAY_WHICH}')
-    if problems:
-        raise Problem('\n'.join(problems))
+    left = [(f, re.findall(r'^@@ .*\+(\d+)', build.git('diff', '-U0', 'HEAD', '--', f), re.M))
+            for f in build.git('diff', '--name-only', 'HEAD').splitlines()]
+    if left:
+        raise Problem('\n'.join(f'{f}:{", ".join(at)}: no patch changes a line next to this edit; {SAY_WHICH}'
+                                for f, at in left))
 
 
 def autosquash(build, head):
@@ -91,7 +82,7 @@ def autosquash(build, head):
         except Problem as e:
             if 'make\nit empty' in str(e):
                 raise Problem('a patch would become empty: take it out of series and patches/ instead') from e
-            files = git('diff', '--name-only', '--diff-filter=U', cwd=where).split()
+            files = git('diff', '--name-only', '--diff-filter=U', cwd=where).splitlines()
             raise Problem('\n'.join(
                 f'{f}: the edit does not fit there, as another patch changes the same lines: make refresh'
                 ' PATCH= with one of ' + ' '.join(p.name for p in build.series.patches
@@ -99,22 +90,28 @@ def autosquash(build, head):
         return git('rev-parse', 'HEAD', cwd=where)
 
 
-def listing_of(build, head):
-    """The series that the commits up to HEAD are."""
-    series = Series(build.root)
-    series.patches = []
+def patches_of(build, head):
+    """(commit, patch) of each commit up to HEAD."""
     for c in build.git('rev-list', '--reverse', f'{build.base}..{head}').split():
-        found = build.git('diff-tree', '-r', '--no-renames', '--name-status', f'{c}^', c).splitlines()
-        brings = [f for kind, f in map(str.split, found) if kind == 'A' or f == 'MAINTAINERS']
         author, _, text = build.git('show', '-s', '--format=%an <%ae>%n%B', c).partition('\n')
+        found = build.git('diff-tree', '-r', '--no-renames', '--name-status', f'{c}^', c).splitlines()
+        brings = [f for kind, f in (line.split('\t') for line in found) if kind == 'A' or f == 'MAINTAINERS']
         diff = build.git('diff-tree', '-p', '--no-renames', '--no-ext-diff', f'{c}^', c, '--', '.',
                          *[f':(exclude,literal){f}' for f in brings])
         p = from_commit(author, text, diff + '\n' if diff else '')
-        if p.set not in series.sets:
-            raise Problem(f'the commit "{p.subject}" names no patch of a set that series has: git commit'
-                          ' --amend --trailer "Patch: SET/topic.patch"')
         p.brings = brings
-        series.patches.append(p)
+        yield c, p
+
+
+def listing_of(build, head):
+    """The series that the commits up to HEAD are."""
+    series = Series(build.root)
+    series.patches = [p for _, p in patches_of(build, head)]
+    nameless = [p for p in series.patches if not may_be_named(series, p.name)]
+    if nameless or build.git('rev-list', '--min-parents=2', f'{build.base}..{head}'):
+        raise Problem('\n'.join(f'the commit "{p.subject}" names no patch of a set that series has: git commit'
+                                ' --amend --trailer "Patch: SET/topic.patch"' for p in nameless)
+                      or f'there is a merge among the commits of {build.tree}: git rebase base')
     series.patches.sort(key=lambda p: [*series.sets].index(p.set))
     return series
 
@@ -141,8 +138,11 @@ def write_back(build, head):
                 break
         else:
             raise Problem(f'the edits in their patches give other files; {SAY_WHICH}')
-    except BaseException:
+    except BaseException as e:
         replace(build.root, here, old)
+        if 'does not apply' in str(e):
+            raise Problem(f'{e}\nnothing was changed; if a later patch changes the same lines, name one at or'
+                          ' after that, PATCH=') from e
         raise
     for f in sorted({*old} | {*here}):
         if old.get(f) != here.get(f):

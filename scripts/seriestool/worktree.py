@@ -18,11 +18,11 @@ from .listing import Series
 class BuildTree:
     def __init__(self, root, base, cache, tree):
         self.root, self.base_dir, self.tree = root, base, tree
-        self.series = Series(root)
-        self.series.check(base)
         os.makedirs(os.path.dirname(tree), exist_ok=True)
         self.lock = open(tree + '.lock', 'w', encoding='utf-8')  # pylint: disable=consider-using-with
-        fcntl.flock(self.lock, fcntl.LOCK_EX)       # one run at a time
+        fcntl.flock(self.lock, fcntl.LOCK_EX)       # one run at a time, from the first look on
+        self.series = Series(root)
+        self.series.check(base)
         self.base = import_base(base, cache)
         if not os.path.exists(tree):
             self.create(cache)
@@ -45,7 +45,10 @@ class BuildTree:
         run('cp', '-a', '--reflink=auto', '-t', new, cwd='/',
             *[os.path.join(self.base_dir, f) for f in os.listdir(self.base_dir) if f != '.git'])
         git('init', '-q', '--initial-branch=series', cwd=new)
-        for key, value in (('gc.auto', '0'), ('core.autocrlf', 'false'), ('absorb.maxStack', '9999')):
+        who = run('sh', '-c', 'env -u GIT_CONFIG_GLOBAL git config --get-regexp "^user[.](name|email)" || :',
+                  cwd=self.root)
+        for key, value in (('gc.auto', '0'), ('core.autocrlf', 'false'), ('absorb.maxStack', '9999'),
+                           *(line.split(' ', 1) for line in who.splitlines())):
             git('config', key, value, cwd=new)
         write(new + '/.git/objects/info/alternates', f'{cache}/base.git/objects\n')
         write(new + '/.git/info/exclude', '/obj-*/\n/half-made-*/\n')
@@ -77,10 +80,11 @@ class BuildTree:
             if self.base == self.at('base'):
                 raise
             raise Problem(f'{e}\nthe base is a new one; to rebase by hand: git -C {self.tree} rebase'
-                          ' --onto new-base base, and then make refresh') from e
+                          ' --onto new-base base, mend, git rebase --continue, make refresh') from e
         if head == self.at('synced'):
             say('build tree: up to date')
             return
+        self.stop_if_busy()
         if self.at() != self.at('synced'):
             raise Problem('both patches/ and the commits of the build tree have changed. Keep one: put'
                           ' patches/ back and run make refresh, or give the commits up with'
@@ -88,9 +92,9 @@ class BuildTree:
         changed = self.git('diff', '--name-only', 'HEAD', head).splitlines()
         both = sorted({*changed} & {*self.edits()})
         if both:
-            raise Problem('\n'.join(f'{f} was edited in the build tree, and the patches changed it too.'
-                                    ' Keep one: put patches/ back and run make refresh, or give the edit'
-                                    f' up with git -C {self.tree} checkout {f}' for f in both))
+            raise Problem('\n'.join(f'{f} was edited in the build tree, and it has changed in the checkout or'
+                                    f' the base too: git -C {self.tree} stash -u, make tree, and git -C'
+                                    f' {self.tree} stash pop' for f in both))
         self.git('reset', '-q', '--keep', head)
         self.save(head)
         say(f'build tree: {len(changed)} files brought in line')
@@ -100,7 +104,13 @@ class BuildTree:
         for what, found in (('files edited', self.edits()), ('commits', commits)):
             if found:
                 print(f'note: {len(found)} {what} in the build tree, not yet in a patch: run make refresh',
-                      *found, sep='\n  ', flush=True)
+                      *found[:10], *['...'] * (len(found) > 10), sep='\n  ', flush=True)
+
+    def stop_if_busy(self):
+        for what in ('rebase-merge', 'rebase-apply', 'CHERRY_PICK_HEAD', 'MERGE_HEAD'):
+            if os.path.exists(f'{self.tree}/.git/{what}'):
+                raise Problem(f'git is in the midst of something in {self.tree}: finish it, or abort it;'
+                              ' git status says which')
 
     @contextmanager
     def scratch(self, commit):

@@ -194,10 +194,11 @@ edit() {
 }
 
 @test "check: a set that stands on a later one or on none, and a file of no patch" {
-	sed -i 's/^one:/one: two three/; s/^solo:/&\n\tinclude\/lost.h/' series
+	sed -i 's/^one:/one: two three/; s/^solo:/# why\n&\n\tinclude\/lost.h/' series
 	fails_with 'set one stands on two, which is no set before it' check
 	[[ $output == *'set one stands on three, which is no set before it'* ]]
 	[[ $output == *'series lists include/lost.h before the first patch of a set'* ]]
+	[[ $output == *'"# why" stands below the first set'* ]]
 }
 
 @test "check: a patch that creates a file" {
@@ -238,7 +239,7 @@ edit() {
 	sed -i 's/^Subject.*/Subject: [PATCH] area: second/' patches/solo/fix.patch
 	echo 'See patches 1 to 3.' >>patches/two/cover
 	fails_with 'patches/one/first.patch has no "Signed-off-by:"' check
-	[[ $output == *'one/first.patch has a date'* ]]
+	[[ $output == *'one/first.patch has a header that a refresh would lose: Date: today'* ]]
 	[[ $output == *'two/third.patch has no "Subject: [PATCH]"'* ]]
 	[[ $output == *'two/third.patch has no "--- line after the message"'* ]]
 	[[ $output == *'one/second.patch says "patch 3"'* ]]
@@ -386,11 +387,13 @@ edit() {
 	sed -i 's/x += 44/x += 45/' patches/one/first.patch
 	echo 'int x;' >>drivers/new/new.c
 	times >../before
-	fails_with 'drivers/a.c was edited in the build tree, and the patches changed it too' tree
+	fails_with 'drivers/a.c was edited in the build tree, and it has changed in the checkout' tree
 	times | diff ../before -
-	git -C "$TREE" checkout drivers/a.c
+	git -C "$TREE" stash -q -u
 	"$series" tree
+	git -C "$TREE" stash pop -q || sed -i '/^<<<<<<<\|^|||||||\|^=======\|^>>>>>>>/d' "$TREE/drivers/a.c"
 	grep -q 'x += 45' "$TREE/drivers/a.c"
+	grep -q 'x += 11' "$TREE/drivers/a.c"
 }
 
 @test "tree: commits of the user's and a changed patch" {
@@ -468,6 +471,19 @@ edit() {
 	"$series" tree
 	wait "$!"
 	grep -q 'x += 44' "$TREE/drivers/a.c"
+	# and see what the one before them did
+	edit drivers/a.c '/^int one/,/^}/s/x += 44;/x += 444;/'
+	exec 8>"$TREE.lock"
+	flock 8
+	"$series" refresh 8>&- &
+	"$series" tree 8>&- &
+	sleep 1
+	flock -u 8
+	wait
+	"$series" tree
+	grep -q 'x += 444' "$TREE/drivers/a.c"
+	"$series" refresh
+	grep -q '^+.x += 444' patches/one/first.patch
 }
 
 ### refresh
@@ -570,6 +586,64 @@ edit() {
 	fails_with 'no name for a new one' refresh four/x.patch
 }
 
+@test "refresh: PATCH= means the whole name" {
+	"$series" tree
+	cp -a patches ../patches
+	edit drivers/a.c '/^int one/,/^}/s/x += 44;/x += 444;/'
+	fails_with 'one is no patch, and no name for a new one' refresh one
+	fails_with 'one/first is no patch, and no name for a new one' refresh one/first
+	diff -r patches ../patches
+	"$series" refresh patches/one/first.patch
+	grep -q '^+.x += 444' patches/one/first.patch
+}
+
+@test "refresh: what a message may hold" {
+	sed -i 's/^It was wrong.$/Patch: is a word\n\n# no comment\n lib\/b.c | 2 +-\nPatch: one\/gone.patch\n\nÄ was wrong./' patches/one/first.patch
+	sed '/^---$/q' patches/one/first.patch >../text
+	"$series" tree
+	edit drivers/a.c '/^int one/,/^}/s/x += 44;/x += 444;/'
+	"$series" refresh
+	cmp ../text <(sed '/^---$/q' patches/one/first.patch)
+	grep -q '^+.x += 444' patches/one/first.patch
+}
+
+@test "refresh: line ends, blanks in a name, modes and no newline at the end" {
+	sed -i 's/^solo:/& one/' series
+	"$series" tree
+	printf 'int a;\r\nint b;' >"$TREE/lib/a b.c"
+	edit drivers/a.c '/^int one/,/^}/s/x += 44;/x += 44;\r/'
+	"$series" refresh solo/more.patch
+	cmp "lib/a b.c" "$TREE/lib/a b.c"
+	grep -q $'^+.x += 44;\r' patches/solo/more.patch
+	"$series" tree
+	"$series" mail
+	chmod +x "$TREE/lib/a b.c"
+	fails_with 'lib/a b.c:: no patch changes a line next to this edit' refresh
+	fails_with 'lib/a b.c: the edit does not fit there' refresh solo/fix.patch
+	"$series" refresh solo/more.patch
+	[ -x "lib/a b.c" ]
+	chmod +x "$TREE/lib/b.c"
+	"$series" refresh solo/fix.patch
+	grep -q '^new mode 100755' patches/solo/fix.patch
+	[ -z "$(git -C "$TREE" status --porcelain)" ]
+	"$series" mail
+}
+
+@test "refresh: a file of the base is deleted" {
+	"$series" tree
+	rm "$TREE/lib/free.c"
+	fails_with 'lib/free.c:' refresh
+	fails_with 'may only change files: delete mode 100644 lib/free.c' refresh one/first.patch
+	[ "$(git -C "$TREE" status --porcelain)" = ' D lib/free.c' ]
+}
+
+@test "refresh: a new patch in front of one that changes the same lines" {
+	"$series" tree
+	edit lib/b.c '/^int six/,/^}/s/x += 22;/x += 23;/'
+	fails_with 'if a later patch changes the same lines, name one at or after that' refresh one/early.patch
+	[ ! -e patches/one/early.patch ]
+}
+
 @test "refresh: a commit becomes a patch in the middle of a set" {
 	"$series" tree
 	git config --global commit.gpgSign false
@@ -614,7 +688,9 @@ edit() {
 	cp -a patches ../patches
 	GIT_SEQUENCE_EDITOR='sed -i 1s/pick/edit/' git -C "$TREE" rebase -q -i base
 	[ "$(git -C "$TREE" log --format=%s base.. | wc -l)" = 1 ]
-	fails_with "a rebase is under way in $TREE" refresh
+	fails_with "git is in the midst of something in $TREE" refresh
+	run "$series" tree
+	[ "$status" -eq 0 ]
 	diff -r patches ../patches
 }
 
@@ -683,7 +759,7 @@ edit() {
 	# edited on both sides: nothing is lost
 	sed -i 's/newer/tree/' "$TREE/drivers/new/new.c"
 	echo 'int checkout;' >>drivers/new/new.c
-	fails_with 'drivers/new/new.c was edited in the build tree' refresh
+	fails_with 'drivers/new/new.c was edited in the build tree, and it has changed in the checkout' refresh
 	grep -q tree "$TREE/drivers/new/new.c"
 	grep -q checkout drivers/new/new.c
 }
