@@ -14,17 +14,18 @@ def mail(build, out, only):
     series, chain = build.series, build.chain()
     names = [s for s in ([only] if only else series.sets) if series.of_set(s)]
     check_tree(build, chain, everything=not only)
-    with tempfile.TemporaryDirectory(prefix='series-') as tmp:
-        for name in names:
-            start = chain.make(series.prerequisites(name))[-1]
-            end = chain.make(series.of_set(name), start)[-1]
+    starts = [chain.make(series.prerequisites(name))[-1] for name in names]
+    ends = [chain.make(series.of_set(name), start)[-1] for name, start in zip(names, starts)]
+    with tempfile.TemporaryDirectory(prefix='series-') as tmp, ThreadPoolExecutor(os.cpu_count()) as pool:
+        def one_set(name, start, end):
             write_mails(build, name, start, end, f'{tmp}/{name}')
             prove(build, name, start, end, mails(tmp, [name]))
             say(f'{name}: git am of {len(series.of_set(name))} on '
                 + ' + '.join(['the base', *series.sets[name]]))
+        [*pool.map(one_set, names, starts, ends)]   # pylint: disable=expression-not-assigned
         if not only:
             prove(build, 'all sets', build.base, build.at(), mails(tmp, names))
-        style(build, tmp, names, everything=not only)
+        style(build, tmp, names, pool, everything=not only)
         for old in os.listdir(out) if os.path.exists(out) else []:
             if old in names or not only and os.path.exists(f'{out}/{old}/0000-cover-letter.patch'):
                 shutil.rmtree(os.path.join(out, old))
@@ -58,17 +59,17 @@ def write_mails(build, name, start, end, folder):
     """Format them, ask the kernel's script who gets them, and format them again."""
     subject, _, text = read(build.series.file('patches', name, 'cover')).partition('\n')
     who = identity(build.git('show', '-s', '--format=%an <%ae>', end))
-    build.git('update-ref', 'refs/heads/mail', end)
-    command = ['-c', f'branch.mail.description={subject}\n\n{text.strip()}', 'format-patch', '-q',
+    build.git('update-ref', f'refs/heads/mail-{name}', end)
+    command = ['-c', f'branch.mail-{name}.description={subject}\n\n{text.strip()}', 'format-patch', '-q',
                '--cover-letter', '--cover-from-description=subject', f'--base={build.base}',
-               '--no-renames', '--no-signature', '-o', folder, f'{start}..mail']
+               '--no-renames', '--no-signature', '-o', folder, f'{start}..mail-{name}']
     build.git(*command, env=who)
     found = run('perl', 'scripts/get_maintainer.pl', '--no-git', '--no-git-fallback', '--rolestats',
                 *mails(folder, ['.']), cwd=build.tree)
     for address, role in re.findall(r'^(.*@.*?) \((\w+)', found, re.M):
         command[-1:-1] = [f'--{"to" if role in ("maintainer", "supporter") else "cc"}={address}']
     build.git(*command, env=who)
-    build.git('update-ref', '-d', 'refs/heads/mail')
+    build.git('update-ref', '-d', f'refs/heads/mail-{name}')
 
 
 def prove(build, what, start, end, paths):
@@ -105,11 +106,10 @@ def checkpatch(build, path):
     return {kind: found for kind in re.findall('^(?:ERROR|WARNING|CHECK):([A-Z0-9_]+): ', found, re.M)}
 
 
-def style(build, tmp, names, everything):
+def style(build, tmp, names, pool, everything):
     known, used, problems = [*known_remarks(build.root)], set(), []
     patches = [p.name for name in names for p in build.series.of_set(name)]
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        remarks = [*pool.map(lambda path: checkpatch(build, path), mails(tmp, names))]
+    remarks = [*pool.map(lambda path: checkpatch(build, path), mails(tmp, names))]
     for name, kind, text in ((n, *item) for n, found in zip(patches, remarks) for item in found.items()):
         allowed = {k for k in known if fnmatch.fnmatch(name, k[0]) and k[1] == kind}
         used |= allowed

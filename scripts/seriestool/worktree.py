@@ -48,6 +48,7 @@ class BuildTree:
         who = run('sh', '-c', 'env -u GIT_CONFIG_GLOBAL git config --get-regexp "^user[.](name|email)" || :',
                   cwd=self.root)
         for key, value in (('gc.auto', '0'), ('core.autocrlf', 'false'), ('absorb.maxStack', '9999'),
+                           ('extensions.worktreeConfig', 'true'),
                            *(line.split(' ', 1) for line in who.splitlines())):
             git('config', key, value, cwd=new)
         write(new + '/.git/objects/info/alternates', f'{cache}/base.git/objects\n')
