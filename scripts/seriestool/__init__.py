@@ -6,7 +6,8 @@ import subprocess
 # git without what the user has configured, or a hook of his has set
 ENV = {k: v for k, v in os.environ.items() if not k.startswith('GIT_')}
 ENV.update(GIT_CONFIG_GLOBAL='/dev/null', GIT_CONFIG_NOSYSTEM='1', LC_ALL='C.UTF-8', GIT_EDITOR=':',
-           GIT_CONFIG_COUNT='1', GIT_CONFIG_KEY_0='core.quotePath', GIT_CONFIG_VALUE_0='false')
+           GIT_CONFIG_COUNT='2', GIT_CONFIG_KEY_0='core.quotePath', GIT_CONFIG_VALUE_0='false',
+           GIT_CONFIG_KEY_1='safe.directory', GIT_CONFIG_VALUE_1='*')    # a checkout of another user's
 # Old files of the kernel are not all UTF-8.
 TEXT = ('utf-8', 'surrogateescape')
 
