@@ -8,6 +8,9 @@
 declare -gA cross=([arm]=arm-linux-gnueabihf- [arm64]=aarch64-linux-gnu-)
 lib=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 
+# What the patches modify (M) or add (A) in a build tree
+series_files() { git -C "$1" diff --no-renames --name-status base synced | tr '\t' ' '; }
+
 # The words of a make command, a line each
 kbuild() {	# TREE OBJ
 	local prefix=${cross[${ARCH:-x86}]-}
