@@ -74,12 +74,11 @@ static void undo_mmap(struct vm_area_struct *vma)
 	vma->vm_private_data = NULL;
 }
 
-static __cold noinline int refuse_mmap(struct dma_buf *dmabuf,
-				       struct vm_area_struct *vma,
-				       const char *defect, bool warn)
+static int refuse_mmap(struct dma_buf *dmabuf, struct vm_area_struct *vma,
+		       const char *defect, bool warn)
 {
-	if (warn && dma_buf_first_offence("mmap", dmabuf->exp_name,
-					  module_name(dmabuf->owner)))
+	if (warn && dma_buf_warn_once("mmap", dmabuf->exp_name,
+				      module_name(dmabuf->owner)))
 		WARN(1, "dma-buf: exporter %s (%s): mmap is %s (flags %pGv), refused\n",
 		     dmabuf->exp_name, module_name(dmabuf->owner), defect,
 		     &vma->vm_flags);

@@ -1,26 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Attachment modes of dma-bufs: negotiated, recorded and kept
+ * Attachment modes of dma-bufs: what exporters offer, what importers accept, and
+ * the mode that an attachment gets
  */
 
-#include <kunit/visibility.h>
+#include <linux/bitops.h>
+#include <linux/build_bug.h>
 #include <linux/device.h>
 #include <linux/dma-buf.h>
-#include <linux/dma-resv.h>
 #include <linux/export.h>
-#include <linux/init.h>
-#include <linux/list.h>
-#include <linux/lockdep.h>
-#include <linux/minmax.h>
-#include <linux/mm.h>
 #include <linux/module.h>
-#include <linux/sched/mm.h>
-#include <linux/slab.h>
 
 #include <trace/events/dma_buf.h>
 
 #include "dma-buf-internal.h"
-#include "dma-buf-mode.h"
+
+#define ALL_MODES							\
+	(DMA_BUF_MODE_PINNED | DMA_BUF_MODE_REVOCABLE | DMA_BUF_MODE_MOVABLE)
 
 /**
  * DOC: attachment modes
@@ -83,13 +79,6 @@
  * &dma_buf_attach_ops.invalidate_mappings.
  */
 
-/* A mapping of an attachment that has another one in its map_sgt */
-struct dma_buf_attach_map {
-	struct dma_buf_attach_map *next;
-	struct sg_table *sgt;
-	enum dma_data_direction dir;
-};
-
 /* dma_buf_mode_negotiate() takes the highest bit in common */
 static_assert(DMA_BUF_MODE_MOVABLE > DMA_BUF_MODE_REVOCABLE);
 static_assert(DMA_BUF_MODE_REVOCABLE > DMA_BUF_MODE_PINNED);
@@ -108,7 +97,16 @@ static_assert(DMA_BUF_MODE_REVOCABLE > DMA_BUF_MODE_PINNED);
  */
 u32 dma_buf_offered_modes(const struct dma_buf *dmabuf)
 {
-	return dma_buf_mode_offered(dmabuf);
+	if (dmabuf->modes)
+		return dmabuf->modes;
+
+	/*
+	 * Not settled at export, because amdgpu and xe replace the ops of the
+	 * dma-buf that drm_gem_prime_export() made.
+	 */
+	if (dmabuf->ops->pin)
+		return DMA_BUF_MODE_PINNED | DMA_BUF_MODE_MOVABLE;
+	return DMA_BUF_MODE_PINNED;
 }
 EXPORT_SYMBOL_NS_GPL(dma_buf_offered_modes, "DMA_BUF");
 
@@ -129,7 +127,7 @@ EXPORT_SYMBOL_NS_GPL(dma_buf_attachment_mode, "DMA_BUF");
 /* What is wrong with the modes that an exporter declares; NULL if nothing is */
 static const char *export_defect(const struct dma_buf_export_info *exp_info)
 {
-	if (exp_info->modes & ~DMA_BUF_MODE_ALL)
+	if (exp_info->modes & ~ALL_MODES)
 		return "an unknown mode";
 	if (exp_info->modes & DMA_BUF_MODE_MOVABLE && !exp_info->ops->pin)
 		return "movable without a pin op";
@@ -148,10 +146,10 @@ int dma_buf_mode_check_export(const struct dma_buf_export_info *exp_info)
 {
 	const char *defect = export_defect(exp_info);
 
-	if (likely(!defect))
+	if (!defect)
 		return 0;
 
-	if (dma_buf_first_offence("offers", exp_info->exp_name,
+	if (dma_buf_warn_once("offers", exp_info->exp_name,
 				  module_name(exp_info->owner)))
 		WARN(1, "dma-buf: exporter %s (%s) offers %s (modes %#x), refused\n",
 		     exp_info->exp_name, module_name(exp_info->owner), defect,
@@ -162,241 +160,63 @@ int dma_buf_mode_check_export(const struct dma_buf_export_info *exp_info)
 /* What is wrong with the modes that an importer declares; NULL if nothing is */
 static const char *attach_defect(const struct dma_buf_attach_ops *ops)
 {
-	if (ops->modes & ~DMA_BUF_MODE_ALL)
+	if (ops->modes & ~ALL_MODES)
 		return "an unknown mode";
 	if (ops->modes & ~DMA_BUF_MODE_PINNED && !ops->invalidate_mappings)
 		return "revocable or movable without invalidate_mappings";
 	return NULL;
 }
 
-/**
- * dma_buf_mode_check_attach - check the modes that an importer declares
- * @attach:	attachment with dev and importer_ops set, on no list yet
- *
- * Context: Process context, may sleep.
- * Return: 0, or -EINVAL with one WARN for each importing driver if there is an
- * unknown bit or a mode that needs invalidate_mappings without it.
- */
-int dma_buf_mode_check_attach(const struct dma_buf_attachment *attach)
+static int check_attach(const struct dma_buf_attachment *attach)
 {
 	const char *defect = attach_defect(attach->importer_ops);
 	const char *driver;
 
-	if (likely(!defect))
+	if (!defect)
 		return 0;
 
 	driver = dev_driver_string(attach->dev);
-	if (dma_buf_first_offence("accepts", driver, dev_bus_name(attach->dev)))
+	if (dma_buf_warn_once("accepts", driver, dev_bus_name(attach->dev)))
 		WARN(1, "dma-buf: importer %s accepts %s (modes %#x), refused\n",
 		     driver, defect, attach->importer_ops->modes);
 	return -EINVAL;
 }
 
-/**
- * dma_buf_mode_pin_attached - let the core pin a new attachment
- * @attach:	attachment, on the buffer's list
- *
- * Context: Process context, may sleep. Holds the reservation lock.
- * Return: 0 or the error of the exporter's pin op, and then @attach is on no
- * list.
- */
-int dma_buf_mode_pin_attached(struct dma_buf_attachment *attach)
+/* What an importer accepts, whether it declares modes or not */
+static u32 accepted_modes(const struct dma_buf_attach_ops *ops)
 {
-	int ret = dma_buf_mode_pin(attach);
-
-	if (ret)
-		list_del(&attach->node);
-	return ret;
-}
-
-static __cold noinline void drop_leftovers(struct dma_buf_attachment *attach)
-{
-	const char *driver = dev_driver_string(attach->dev);
-
-	if (dma_buf_first_offence("detaches", driver, dev_bus_name(attach->dev)))
-		WARN(1, "dma-buf: importer %s detaches from a buffer of %s with %u mappings and %u pins left\n",
-		     driver, attach->dmabuf->exp_name,
-		     dma_buf_mode_nr_maps(attach),
-		     attach->pins - dma_buf_mode_core_pins(attach));
-
-	if (attach->map_sgt)
-		dma_buf_unmap_attachment(attach, attach->map_sgt,
-					 attach->map_dir);
-	while (attach->more_maps)
-		dma_buf_unmap_attachment(attach, attach->more_maps->sgt,
-					 attach->more_maps->dir);
-	while (dma_buf_mode_may_unpin(attach))
-		dma_buf_mode_unpin(attach);
+	if (!ops)
+		return DMA_BUF_MODE_PINNED;
+	if (ops->modes)
+		return ops->modes;
+	return ops->invalidate_mappings ? ALL_MODES : DMA_BUF_MODE_PINNED;
 }
 
 /**
- * dma_buf_mode_drop - drop the pins and mappings of an attachment
- * @attach:	attachment, on the buffer's list, that is being detached
+ * dma_buf_mode_negotiate - settle the mode of a new attachment
+ * @attach:	attachment with dmabuf, dev and importer_ops set, on no list yet
  *
- * WARNs, once for each importing driver, unless the core's pin is all there is.
- *
- * Context: Process context, may sleep. Holds the reservation lock.
+ * Context: Process context, may sleep. The reservation lock is not held.
+ * Return: 0, -EOPNOTSUPP if exporter and importer have no mode in common, or
+ * -EINVAL with one WARN for each importing driver if what it declares is
+ * inconsistent.
  */
-void dma_buf_mode_drop(struct dma_buf_attachment *attach)
+int dma_buf_mode_negotiate(struct dma_buf_attachment *attach)
 {
-	dma_resv_assert_held(attach->dmabuf->resv);
+	const struct dma_buf_attach_ops *ops = attach->importer_ops;
+	u32 offered = dma_buf_offered_modes(attach->dmabuf);
+	u32 accepted = accepted_modes(ops);
+	u32 common = offered & accepted;
 
-	if (unlikely(attach->map_sgt || attach->more_maps ||
-		     dma_buf_mode_may_unpin(attach)))
-		drop_leftovers(attach);
-	if (dma_buf_mode_core_pins(attach))
-		dma_buf_mode_unpin(attach);
-}
+	if (ops) {
+		int ret = check_attach(attach);
 
-/**
- * dma_buf_mode_mapped_again - record a mapping beside the one in map_sgt
- * @attach:	attachment that was mapped
- * @sgt:	what the importer gets for it
- * @dir:	direction that it was mapped for
- *
- * Context: Process context, may sleep. Holds the reservation lock.
- * Return: 0 or -ENOMEM.
- */
-int dma_buf_mode_mapped_again(struct dma_buf_attachment *attach,
-			      struct sg_table *sgt, enum dma_data_direction dir)
-{
-	struct dma_buf_attach_map *map = kmalloc_obj(*map);
-
-	if (!map)
-		return -ENOMEM;
-
-	map->sgt = sgt;
-	map->dir = dir;
-	map->next = attach->more_maps;
-	attach->more_maps = map;
-	return 0;
-}
-
-/**
- * dma_buf_mode_unmap_other - unmap a mapping that is not in map_sgt
- * @attach:	attachment to unmap
- * @sgt:	what the importer got for the mapping. An exporter may return the
- *		same table twice, and then any record of it will do.
- * @dir:	direction, for the exporter
- *
- * WARNs and does nothing if the attachment has no such mapping: the exporter
- * would take somebody else's.
- *
- * Context: Process context, may sleep. Holds the reservation lock.
- */
-void dma_buf_mode_unmap_other(struct dma_buf_attachment *attach,
-			      struct sg_table *sgt, enum dma_data_direction dir)
-{
-	struct dma_buf_attach_map **link, *map;
-
-	dma_resv_assert_held(attach->dmabuf->resv);
-
-	for (link = &attach->more_maps; (map = *link); link = &map->next)
-		if (map->sgt == sgt)
-			break;
-	if (WARN_ON_ONCE(!map))
-		return;
-
-	/* Have it in map_sgt, and go the usual way. */
-	swap(map->sgt, attach->map_sgt);
-	swap(map->dir, attach->map_dir);
-	if (!map->sgt) {
-		*link = map->next;
-		kfree(map);
+		if (ret)
+			return ret;
 	}
-	dma_buf_unmap_attachment(attach, sgt, dir);
-}
 
-/**
- * dma_buf_mode_nr_maps - how many mappings does an attachment hold?
- * @attach:	the attachment
- *
- * Context: Holds the reservation lock.
- * Return: the number of mappings that the importer has not unmapped yet.
- */
-unsigned int dma_buf_mode_nr_maps(const struct dma_buf_attachment *attach)
-{
-	const struct dma_buf_attach_map *map;
-	unsigned int nr = !!attach->map_sgt;
-
-	dma_resv_assert_held(attach->dmabuf->resv);
-
-	for (map = attach->more_maps; map; map = map->next)
-		nr++;
-	return nr;
-}
-EXPORT_SYMBOL_IF_KUNIT(dma_buf_mode_nr_maps);
-
-#ifdef CONFIG_LOCKDEP
-/* Held while an importer is told, so that the locks it takes come after it. */
-static struct lockdep_map invalidate_lockdep_map =
-	STATIC_LOCKDEP_MAP_INIT("dma_buf_invalidate_mappings",
-				&invalidate_lockdep_map);
-
-/*
- * As a trylock: an eviction may come from reclaim, with a reservation lock that
- * was only tried, and may tell others while the first one is being told. What
- * has to come before it, lockdep knows from dma_buf_mode_lockdep().
- */
-static void invalidate_enter(void)
-{
-	lock_map_acquire_try(&invalidate_lockdep_map);
-}
-
-static void invalidate_leave(void)
-{
-	lock_map_release(&invalidate_lockdep_map);
-}
-
-/* Teach lockdep the order before a driver gets it wrong. */
-static int __init dma_buf_mode_lockdep(void)
-{
-	struct mm_struct *mm = mm_alloc();
-	struct dma_resv resv;
-
-	if (!mm)
-		return -ENOMEM;
-
-	dma_resv_init(&resv);
-
-	mmap_read_lock(mm);
-	dma_resv_lock(&resv, NULL);
-	lock_map_acquire(&invalidate_lockdep_map);
-	lock_map_release(&invalidate_lockdep_map);
-	dma_resv_unlock(&resv);
-	mmap_read_unlock(mm);
-
-	dma_resv_fini(&resv);
-	mmput(mm);
-	return 0;
-}
-subsys_initcall(dma_buf_mode_lockdep);
-#else
-static void invalidate_enter(void)
-{
-}
-
-static void invalidate_leave(void)
-{
-}
-#endif
-
-/**
- * dma_buf_mode_invalidate - tell an importer that its mappings are void
- * @attach:	attachment, on the buffer's list
- *
- * Context: Process context, may sleep. Holds the reservation lock.
- */
-void dma_buf_mode_invalidate(struct dma_buf_attachment *attach)
-{
-	dma_resv_assert_held(attach->dmabuf->resv);
-
-	if (!attach->importer_ops || !attach->importer_ops->invalidate_mappings)
-		return;
-
-	trace_dma_buf_invalidate_mappings(attach);
-
-	invalidate_enter();
-	attach->importer_ops->invalidate_mappings(attach);
-	invalidate_leave();
+	/* The constants are in the order of preference. */
+	attach->mode = common ? BIT(__fls(common)) : 0;
+	trace_dma_buf_attach_mode(attach, offered, accepted);
+	return common ? 0 : -EOPNOTSUPP;
 }

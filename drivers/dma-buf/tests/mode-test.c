@@ -28,7 +28,6 @@
 
 #include <trace/events/dma_buf.h>
 
-#include "../dma-buf-mode.h"
 #include "mode-test.h"
 
 #define P	DMA_BUF_MODE_PINNED
@@ -139,8 +138,7 @@ static void mock_detach(struct dma_buf *dmabuf,
 	did(m, "detach");
 	expect_locked(m, false);
 	KUNIT_EXPECT_EQ(m->test, attach->pins, 0);
-	KUNIT_EXPECT_NULL(m->test, attach->map_sgt);
-	KUNIT_EXPECT_NULL(m->test, attach->more_maps);
+	KUNIT_EXPECT_TRUE(m->test, list_empty(&attach->mappings));
 	m->attached--;
 }
 
@@ -604,7 +602,7 @@ static int mark(struct mock *m, u32 revoked, u32 expected)
 	dma_resv_lock(m->dmabuf->resv, NULL);
 	dma_buf_mark_revoked(m->dmabuf, revoked);
 	dma_resv_unlock(m->dmabuf->resv);
-	KUNIT_EXPECT_EQ(m->test, dma_buf_revoked(m->dmabuf), expected);
+	KUNIT_EXPECT_EQ(m->test, dma_buf_revoke_state(m->dmabuf), expected);
 	return 0;
 }
 
@@ -620,22 +618,22 @@ static int do_unrevoke(struct mock *m, struct importer *imp)
 
 static int do_kill(struct mock *m, struct importer *imp)
 {
-	return mark(m, DMA_BUF_REVOKED_FOR_GOOD, DMA_BUF_REVOKED_FOR_GOOD);
+	return mark(m, DMA_BUF_REVOKED_PERMANENT, DMA_BUF_REVOKED_PERMANENT);
 }
 
 static int do_revoke_dead(struct mock *m, struct importer *imp)
 {
-	return mark(m, DMA_BUF_REVOKED_NOW, DMA_BUF_REVOKED_FOR_GOOD);
+	return mark(m, DMA_BUF_REVOKED_NOW, DMA_BUF_REVOKED_PERMANENT);
 }
 
 static int do_unrevoke_dead(struct mock *m, struct importer *imp)
 {
-	return mark(m, DMA_BUF_REVOKED_NO, DMA_BUF_REVOKED_FOR_GOOD);
+	return mark(m, DMA_BUF_REVOKED_NO, DMA_BUF_REVOKED_PERMANENT);
 }
 
 static int do_mark_nonsense(struct mock *m, struct importer *imp)
 {
-	return mark(m, DMA_BUF_REVOKED_FOR_GOOD + 1, DMA_BUF_REVOKED_NO);
+	return mark(m, DMA_BUF_REVOKED_PERMANENT + 1, DMA_BUF_REVOKED_NO);
 }
 
 /* What the test does, in the scripts below */
@@ -787,7 +785,7 @@ static void check_books(struct mock *m)
 		KUNIT_EXPECT_TRUE(m->test, is_listed(imp->attach));
 		dma_resv_lock(m->dmabuf->resv, NULL);
 		KUNIT_EXPECT_EQ(m->test, imp->nr_sgt,
-				dma_buf_mode_nr_maps(imp->attach));
+				list_count_nodes(&imp->attach->mappings));
 		dma_resv_unlock(m->dmabuf->resv);
 	}
 	KUNIT_EXPECT_EQ(m->test, attached,
@@ -1492,7 +1490,7 @@ static struct dma_buf_attachment *attach_counter(struct kunit *test,
 	attach = dma_buf_dynamic_attach(dmabuf, test->priv, &counter_ops, c);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, attach);
 	dma_resv_lock(dmabuf->resv, NULL);
-	dma_buf_prime_importer_lock(attach, &c->lock);
+	dma_buf_importer_might_lock(attach, &c->lock);
 	dma_resv_unlock(dmabuf->resv);
 	return attach;
 }
@@ -1954,4 +1952,3 @@ kunit_test_suite(mode_suite);
 MODULE_DESCRIPTION("KUnit tests for dma-buf attachment modes");
 MODULE_LICENSE("GPL");
 MODULE_IMPORT_NS("DMA_BUF");
-MODULE_IMPORT_NS("EXPORTED_FOR_KUNIT_TESTING");

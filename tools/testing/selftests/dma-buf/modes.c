@@ -406,14 +406,14 @@ TEST_F(silent, is_neither_moved_nor_revoked)
 	EXPECT_QUERY(fd, PINNED, DMA_BUF_REVOKED_NO);
 }
 
-/* DMA_BUF_IOCTL_QUERY_MODES */
+/* DMA_BUF_IOCTL_QUERY */
 
-#define QUERY_SIZE	DMA_BUF_QUERY_MODES_SIZE_VER0
+#define QUERY_SIZE	DMA_BUF_QUERY_SIZE_VER0
 #define UNTOUCHED	0xa5
 
 /* What a larger struct of a newer userspace looks like to the kernel */
 union sized_query {
-	struct dma_buf_query_modes query;
+	struct dma_buf_query query;
 	unsigned char bytes[1 << _IOC_SIZEBITS];
 };
 
@@ -441,7 +441,7 @@ FIXTURE_TEARDOWN(query)
 static int query_sized(int fd, void *arg, size_t size)
 {
 	unsigned long cmd = _IOC(_IOC_READ | _IOC_WRITE, DMA_BUF_BASE,
-				 _IOC_NR(DMA_BUF_IOCTL_QUERY_MODES), size);
+				 _IOC_NR(DMA_BUF_IOCTL_QUERY), size);
 
 	return ioctl(fd, cmd, arg) ? -errno : 0;
 }
@@ -454,15 +454,15 @@ static bool untouched(const union sized_query *arg, size_t from)
 
 TEST_F(query, number_has_the_size_of_the_struct)
 {
-	EXPECT_EQ(QUERY_SIZE, (int)sizeof(struct dma_buf_query_modes));
-	EXPECT_EQ(QUERY_SIZE, (int)_IOC_SIZE(DMA_BUF_IOCTL_QUERY_MODES));
+	EXPECT_EQ(QUERY_SIZE, (int)sizeof(struct dma_buf_query));
+	EXPECT_EQ(QUERY_SIZE, (int)_IOC_SIZE(DMA_BUF_IOCTL_QUERY));
 }
 
 TEST_F(query, writes_the_struct_and_nothing_behind_it)
 {
 	union sized_query *arg = &self->arg;
 
-	arg->query = (struct dma_buf_query_modes) {
+	arg->query = (struct dma_buf_query) {
 		.modes = ~0U,
 		.revoked = ~0U,
 	};
@@ -550,11 +550,11 @@ TEST_F(query, smaller_struct_is_EINVAL)
 
 TEST_F(query, unknown_flag_is_EINVAL)
 {
-	struct dma_buf_query_modes *query = &self->arg.query;
+	struct dma_buf_query *query = &self->arg.query;
 	int bit;
 
 	for (bit = 0; bit < 32; bit++) {
-		*query = (struct dma_buf_query_modes) { .flags = 1U << bit };
+		*query = (struct dma_buf_query) { .flags = 1U << bit };
 		EXPECT_EQ(-EINVAL, query_sized(self->fd, query, QUERY_SIZE));
 		EXPECT_EQ(0U, query->modes);
 	}
@@ -562,11 +562,11 @@ TEST_F(query, unknown_flag_is_EINVAL)
 
 TEST_F(query, set_reserved_bit_is_EINVAL)
 {
-	struct dma_buf_query_modes *query = &self->arg.query;
+	struct dma_buf_query *query = &self->arg.query;
 	int bit;
 
 	for (bit = 0; bit < 32; bit++) {
-		*query = (struct dma_buf_query_modes) { .reserved = 1U << bit };
+		*query = (struct dma_buf_query) { .reserved = 1U << bit };
 		EXPECT_EQ(-EINVAL, query_sized(self->fd, query, QUERY_SIZE));
 		EXPECT_EQ(0U, query->modes);
 	}
@@ -574,18 +574,18 @@ TEST_F(query, set_reserved_bit_is_EINVAL)
 
 TEST_F(query, other_direction_or_number_is_ENOTTY)
 {
-	struct dma_buf_query_modes *query = &self->arg.query;
-	const int nr = _IOC_NR(DMA_BUF_IOCTL_QUERY_MODES);
+	struct dma_buf_query *query = &self->arg.query;
+	const int nr = _IOC_NR(DMA_BUF_IOCTL_QUERY);
 	const unsigned long cmds[] = {
 		_IOC(_IOC_READ, DMA_BUF_BASE, nr, QUERY_SIZE),
 		_IOC(_IOC_WRITE, DMA_BUF_BASE, nr, QUERY_SIZE),
 		_IOC(_IOC_NONE, DMA_BUF_BASE, nr, 0),
-		_IOWR(DMA_BUF_BASE, 0x7f, struct dma_buf_query_modes),
-		_IOWR(DMA_BUF_BASE + 1, nr, struct dma_buf_query_modes),
+		_IOWR(DMA_BUF_BASE, 0x7f, struct dma_buf_query),
+		_IOWR(DMA_BUF_BASE + 1, nr, struct dma_buf_query),
 	};
 	size_t i;
 
-	*query = (struct dma_buf_query_modes) { 0 };
+	*query = (struct dma_buf_query) { 0 };
 	for (i = 0; i < ARRAY_SIZE(cmds); i++) {
 		EXPECT_EQ(-1, ioctl(self->fd, cmds[i], query));
 		EXPECT_EQ(ENOTTY, errno);
@@ -612,7 +612,7 @@ TEST_F(query, bad_pointer_is_EFAULT)
 
 TEST_F(query, struct_may_end_with_its_page)
 {
-	struct dma_buf_query_modes *query;
+	struct dma_buf_query *query;
 	char *map = mmap(NULL, 2 * page_size, PROT_READ | PROT_WRITE,
 			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
@@ -662,9 +662,9 @@ TEST_F(query, tells_that_the_buffer_is_revoked)
 	EXPECT_FDINFO(self->fd, "pinned revocable", "no");
 
 	ASSERT_EQ(0, testdev_revoke(dev->fd, self->fd,
-				    DMA_BUF_REVOKED_FOR_GOOD));
-	EXPECT_QUERY(self->fd, PINNED | REVOCABLE, DMA_BUF_REVOKED_FOR_GOOD);
-	EXPECT_FDINFO(self->fd, "pinned revocable", "for-good");
+				    DMA_BUF_REVOKED_PERMANENT));
+	EXPECT_QUERY(self->fd, PINNED | REVOCABLE, DMA_BUF_REVOKED_PERMANENT);
+	EXPECT_FDINFO(self->fd, "pinned revocable", "permanent");
 }
 
 /* Tests that make what they need */

@@ -155,7 +155,7 @@ static int step_revoke_and_back(struct sweep *s)
 
 static int step_query(struct sweep *s)
 {
-	struct dma_buf_query_modes query;
+	struct dma_buf_query query;
 	int ret = query_modes(s->fd, &query);
 
 	if (!ret && query.modes != ALL)

@@ -195,7 +195,7 @@ static inline void check_bufinfo(struct __test_metadata *_metadata, int fd,
 } while (0)
 
 #define EXPECT_QUERY(fd, want_modes, want_revoked) do {			\
-	struct dma_buf_query_modes _query;				\
+	struct dma_buf_query _query;				\
 									\
 	ASSERT_EQ(0, query_modes(fd, &_query));				\
 	EXPECT_EQ(0U, _query.flags);					\

@@ -1074,7 +1074,7 @@ FIXTURE_TEARDOWN(revoked)
 static void set_revoked(struct __test_metadata *_metadata,
 			struct testdev *dev, int fd, __u32 revoked)
 {
-	struct dma_buf_query_modes query;
+	struct dma_buf_query query;
 
 	ASSERT_EQ(0, testdev_revoke(dev->fd, fd, revoked));
 	ASSERT_EQ(0, query_modes(fd, &query));
@@ -1150,29 +1150,29 @@ TEST_F(revoked, nothing_has_access_until_unrevoke)
 	ASSERT_EQ(0, testdev_detach(dev->fd, self->id));
 }
 
-TEST_F(revoked, for_good_is_final)
+TEST_F(revoked, permanent_is_final)
 {
 	struct testdev *dev = &self->dev;
 
 	ASSERT_EQ(0, testdev_map(dev->fd, self->id));
-	set_revoked(_metadata, dev, self->fd, DMA_BUF_REVOKED_FOR_GOOD);
+	set_revoked(_metadata, dev, self->fd, DMA_BUF_REVOKED_PERMANENT);
 	check_no_access(_metadata, dev, self->fd, self->view, self->id);
 	EXPECT_EQ(-EPERM, testdev_revoke(dev->fd, self->fd,
 					 DMA_BUF_REVOKED_NO));
 	EXPECT_EQ(-EPERM, testdev_revoke(dev->fd, self->fd,
 					 DMA_BUF_REVOKED_NOW));
-	EXPECT_QUERY(self->fd, variant->modes, DMA_BUF_REVOKED_FOR_GOOD);
+	EXPECT_QUERY(self->fd, variant->modes, DMA_BUF_REVOKED_PERMANENT);
 	check_no_access(_metadata, dev, self->fd, self->view, self->id);
 	EXPECT_EQ(0, testdev_detach(dev->fd, self->id));
 	EXPECT_BUFINFO_EMPTY(self->fd);
 }
 
-TEST_F(revoked, for_good_after_a_while)
+TEST_F(revoked, permanent_after_a_while)
 {
 	struct testdev *dev = &self->dev;
 
 	set_revoked(_metadata, dev, self->fd, DMA_BUF_REVOKED_NOW);
-	set_revoked(_metadata, dev, self->fd, DMA_BUF_REVOKED_FOR_GOOD);
+	set_revoked(_metadata, dev, self->fd, DMA_BUF_REVOKED_PERMANENT);
 	EXPECT_EQ(-EPERM, testdev_revoke(dev->fd, self->fd,
 					 DMA_BUF_REVOKED_NO));
 	check_no_access(_metadata, dev, self->fd, self->view, self->id);
@@ -1226,12 +1226,12 @@ TEST_F(revoked, the_rest_of_the_fd_keeps_working)
 	struct testdev *dev = &self->dev;
 	struct shown_modes shown;
 
-	set_revoked(_metadata, dev, self->fd, DMA_BUF_REVOKED_FOR_GOOD);
+	set_revoked(_metadata, dev, self->fd, DMA_BUF_REVOKED_PERMANENT);
 	EXPECT_EQ(0, dmabuf_set_name(self->fd, "revoked"));
 	EXPECT_EQ(1, dmabuf_alive("revoked"));
 	EXPECT_EQ((off_t)(PAGES * page_size), lseek(self->fd, 0, SEEK_END));
 	EXPECT_EQ(0, read_fdinfo(self->fd, &shown));
-	EXPECT_QUERY(self->fd, variant->modes, DMA_BUF_REVOKED_FOR_GOOD);
+	EXPECT_QUERY(self->fd, variant->modes, DMA_BUF_REVOKED_PERMANENT);
 }
 
 TEST_F(revoked, importer_that_keeps_its_mapping_is_noticed)

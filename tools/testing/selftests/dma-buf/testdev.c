@@ -156,13 +156,13 @@ int testdev_write(int dev, __u32 id, size_t offset, const void *data,
 	return do_dma(dev, id, DMA_BUF_TEST_DMA_WRITE, offset, data, len);
 }
 
-int query_modes(int dmabuf, struct dma_buf_query_modes *query)
+int query_modes(int dmabuf, struct dma_buf_query *query)
 {
-	*query = (struct dma_buf_query_modes) {
+	*query = (struct dma_buf_query) {
 		.modes = 0xdead,
 		.revoked = 0xdead,
 	};
-	return do_ioctl(dmabuf, DMA_BUF_IOCTL_QUERY_MODES, query);
+	return do_ioctl(dmabuf, DMA_BUF_IOCTL_QUERY, query);
 }
 
 /* fdinfo */

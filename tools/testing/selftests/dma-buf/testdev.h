@@ -15,7 +15,7 @@
 
 #include <linux/dma-buf.h>
 
-#include <drivers/dma-buf/test/dma-buf-test-uapi.h>
+#include <drivers/dma-buf/testdev/dma-buf-test-uapi.h>
 
 #define PINNED		DMA_BUF_MODE_PINNED
 #define REVOCABLE	DMA_BUF_MODE_REVOCABLE
@@ -48,8 +48,8 @@ int testdev_read(int dev, __u32 id, size_t offset, void *data, size_t len);
 int testdev_write(int dev, __u32 id, size_t offset, const void *data,
 		  size_t len);
 
-/* DMA_BUF_IOCTL_QUERY_MODES; what is returned must not depend on @query. */
-int query_modes(int dmabuf, struct dma_buf_query_modes *query);
+/* DMA_BUF_IOCTL_QUERY; what is returned must not depend on @query. */
+int query_modes(int dmabuf, struct dma_buf_query *query);
 
 /*
  * What files of the kernel show. These are strict: a line that is missing, is

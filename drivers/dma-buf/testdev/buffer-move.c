@@ -87,7 +87,7 @@ static int move_locked(struct dma_buf *dmabuf, struct dbt_backing **backing)
 
 	dma_resv_assert_held(dmabuf->resv);
 
-	if (dma_buf_revoked(dmabuf))
+	if (dma_buf_revoke_state(dmabuf))
 		return -ENODEV;
 	if (atomic_read(&buf->counts.pins) || buf->vaddr)
 		return -EBUSY;
@@ -162,8 +162,8 @@ static long buffer_revoke(struct dma_buf *dmabuf, u32 revoked)
 	if (ret)
 		return ret;
 
-	if (dma_buf_revoked(dmabuf) == DMA_BUF_REVOKED_FOR_GOOD &&
-	    revoked != DMA_BUF_REVOKED_FOR_GOOD) {
+	if (dma_buf_revoke_state(dmabuf) == DMA_BUF_REVOKED_PERMANENT &&
+	    revoked != DMA_BUF_REVOKED_PERMANENT) {
 		ret = -EPERM;
 		goto out;
 	}
@@ -184,7 +184,7 @@ long dbt_ioctl_revoke(void __user *user)
 
 	if (copy_from_user(&arg, user, sizeof(arg)))
 		return -EFAULT;
-	if (arg.revoked > DMA_BUF_REVOKED_FOR_GOOD)
+	if (arg.revoked > DMA_BUF_REVOKED_PERMANENT)
 		return -EINVAL;
 
 	dmabuf = dbt_buffer_get(arg.fd);

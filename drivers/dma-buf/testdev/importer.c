@@ -142,7 +142,7 @@ static struct dma_buf_attachment *importer_attach(struct dbt_importer *imp,
 		return attach;
 
 	dma_resv_lock(imp->dmabuf->resv, NULL);
-	dma_buf_prime_importer_lock(attach, &imp->lock);
+	dma_buf_importer_might_lock(attach, &imp->lock);
 	dma_resv_unlock(imp->dmabuf->resv);
 	return attach;
 }

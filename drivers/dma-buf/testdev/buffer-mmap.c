@@ -54,7 +54,7 @@ static vm_fault_t buffer_huge_fault(struct vm_fault *vmf, unsigned int order)
 	if (ret)
 		return ret;
 
-	if (dma_buf_revoked(dmabuf)) {
+	if (dma_buf_revoke_state(dmabuf)) {
 		ret = VM_FAULT_SIGBUS;
 		goto out;
 	}

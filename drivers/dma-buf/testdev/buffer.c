@@ -89,7 +89,7 @@ static int buffer_vmap(struct dma_buf *dmabuf, struct iosys_map *map)
 
 	dma_resv_assert_held(dmabuf->resv);
 
-	if (dma_buf_revoked(dmabuf))
+	if (dma_buf_revoke_state(dmabuf))
 		return -ENODEV;
 	buf->vaddr = vmap(buf->backing->pages, buf->backing->nr_pages, VM_MAP,
 			  PAGE_KERNEL);

@@ -1,36 +1,34 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Attachment modes as userspace sees them: ioctl, fdinfo and bufinfo
+ * Attachment modes and the revoked state, as userspace sees them:
+ * DMA_BUF_IOCTL_QUERY, fdinfo and bufinfo
  */
 
 #include <linux/build_bug.h>
 #include <linux/device.h>
 #include <linux/dma-buf.h>
 #include <linux/ioctl.h>
+#include <linux/list.h>
 #include <linux/seq_file.h>
 #include <linux/uaccess.h>
 
-#include <trace/events/dma_buf.h>
+#include "dma-buf-internal.h"
 
-#include "dma-buf-mode.h"
-#include "dma-buf-mode-show.h"
-
-static_assert(sizeof(struct dma_buf_query_modes) ==
-	      DMA_BUF_QUERY_MODES_SIZE_VER0);
+static_assert(sizeof(struct dma_buf_query) == DMA_BUF_QUERY_SIZE_VER0);
 
 /**
- * dma_buf_is_query_modes - is this ioctl %DMA_BUF_IOCTL_QUERY_MODES?
+ * dma_buf_is_query - is this ioctl %DMA_BUF_IOCTL_QUERY?
  * @cmd:	the ioctl, with the size of the caller's struct in it
  *
  * Return: true if it is, whatever the size.
  */
-bool dma_buf_is_query_modes(unsigned int cmd)
+bool dma_buf_is_query(unsigned int cmd)
 {
-	return extensible_ioctl_valid(cmd, DMA_BUF_IOCTL_QUERY_MODES, 0);
+	return extensible_ioctl_valid(cmd, DMA_BUF_IOCTL_QUERY, 0);
 }
 
 /**
- * dma_buf_query_modes - %DMA_BUF_IOCTL_QUERY_MODES
+ * dma_buf_query - %DMA_BUF_IOCTL_QUERY
  * @dmabuf:	the buffer
  * @cmd:	the ioctl, with the size of the caller's struct in it
  * @arg:	userspace pointer to that struct
@@ -40,15 +38,14 @@ bool dma_buf_is_query_modes(unsigned int cmd)
  * -E2BIG if there is something behind the struct that this kernel knows, or
  * -EFAULT.
  */
-long dma_buf_query_modes(struct dma_buf *dmabuf, unsigned int cmd,
-			 unsigned long arg)
+long dma_buf_query(struct dma_buf *dmabuf, unsigned int cmd, unsigned long arg)
 {
 	void __user *user = (void __user *)arg;
-	struct dma_buf_query_modes query;
+	struct dma_buf_query query;
 	size_t size = _IOC_SIZE(cmd);
 	int ret;
 
-	if (size < DMA_BUF_QUERY_MODES_SIZE_VER0)
+	if (size < DMA_BUF_QUERY_SIZE_VER0)
 		return -EINVAL;
 
 	ret = copy_struct_from_user(&query, sizeof(query), user, size);
@@ -59,7 +56,7 @@ long dma_buf_query_modes(struct dma_buf *dmabuf, unsigned int cmd,
 		return -EINVAL;
 
 	query.modes = dma_buf_offered_modes(dmabuf);
-	query.revoked = dma_buf_revoked(dmabuf);
+	query.revoked = dma_buf_revoke_state(dmabuf);
 
 	return copy_struct_to_user(user, size, &query, sizeof(query), NULL);
 }
@@ -81,45 +78,45 @@ static void show_modes(struct seq_file *m, u32 modes)
 }
 
 /**
- * dma_buf_mode_show_fdinfo - the lines on modes in /proc/pid/fdinfo
+ * dma_buf_show_fdinfo_modes - lines of /proc/pid/fdinfo on modes and revoke
  * @m:		the file
  * @dmabuf:	the buffer
  *
  * Context: Process context. Takes no lock.
  */
-void dma_buf_mode_show_fdinfo(struct seq_file *m, const struct dma_buf *dmabuf)
+void dma_buf_show_fdinfo_modes(struct seq_file *m, const struct dma_buf *dmabuf)
 {
 	static const char * const revoked[] = {
 		[DMA_BUF_REVOKED_NO] = "no",
 		[DMA_BUF_REVOKED_NOW] = "now",
-		[DMA_BUF_REVOKED_FOR_GOOD] = "for-good",
+		[DMA_BUF_REVOKED_PERMANENT] = "permanent",
 	};
 
 	seq_puts(m, "modes:\t");
 	show_modes(m, dma_buf_offered_modes(dmabuf));
-	seq_printf(m, "\nrevoked:\t%s\n", revoked[dma_buf_revoked(dmabuf)]);
+	seq_printf(m, "\nrevoked:\t%s\n", revoked[dma_buf_revoke_state(dmabuf)]);
 }
 
 #ifdef CONFIG_DEBUG_FS
 /**
- * dma_buf_mode_show_bufinfo - the line on an attachment in debugfs bufinfo
+ * dma_buf_show_bufinfo_attachment - the line on an attachment in debugfs bufinfo
  * @m:		the file
  * @attach:	an attachment on the buffer's list
  *
  * Context: Process context. Holds the reservation lock.
  */
-void dma_buf_mode_show_bufinfo(struct seq_file *m,
-			       const struct dma_buf_attachment *attach)
+void dma_buf_show_bufinfo_attachment(struct seq_file *m,
+				     struct dma_buf_attachment *attach)
 {
-	unsigned int nr_maps = dma_buf_mode_nr_maps(attach);
-	unsigned int pins = attach->pins;
+	size_t nr_mappings = list_count_nodes(&attach->mappings);
+	size_t pins = attach->pins;
 
 	/* Those without ops are pinned once for each mapping. */
 	if (!attach->importer_ops)
-		pins = nr_maps;
+		pins = nr_mappings;
 
 	seq_printf(m, "\t%s\tattach-mode: ", dev_name(attach->dev));
 	show_modes(m, attach->mode);
-	seq_printf(m, "\tpins: %u\tmappings: %u\n", pins, nr_maps);
+	seq_printf(m, "\tpins: %zu\tmappings: %zu\n", pins, nr_mappings);
 }
 #endif

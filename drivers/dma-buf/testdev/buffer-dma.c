@@ -64,7 +64,7 @@ struct sg_table *dbt_buffer_map(struct dma_buf_attachment *attach,
 
 	dma_resv_assert_held(attach->dmabuf->resv);
 
-	if (dma_buf_revoked(attach->dmabuf))
+	if (dma_buf_revoke_state(attach->dmabuf))
 		return ERR_PTR(-ENODEV);
 	if (buf->flags & DMA_BUF_TEST_FAIL_MAP)
 		return ERR_PTR(-EIO);
@@ -152,7 +152,7 @@ int dbt_buffer_begin_cpu_access(struct dma_buf *dmabuf,
 	if (ret)
 		return ret;
 
-	if (dma_buf_revoked(dmabuf)) {
+	if (dma_buf_revoke_state(dmabuf)) {
 		ret = -ENODEV;
 		goto out;
 	}

@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * An attachment between attach and detach: its pins and its mappings
+ */
+
+#include <linux/device.h>
+#include <linux/dma-buf.h>
+#include <linux/dma-resv.h>
+#include <linux/list.h>
+#include <linux/lockdep.h>
+#include <linux/slab.h>
+
+#include <trace/events/dma_buf.h>
+
+#include "dma-buf-internal.h"
+
+/*
+ * Does the core keep the attachment pinned from attach to detach? Importers
+ * that declare no modes pin by themselves, or are pinned while they map.
+ */
+static bool core_pins(const struct dma_buf_attachment *attach)
+{
+	return attach->importer_ops && attach->importer_ops->modes &&
+	       attach->mode != DMA_BUF_MODE_MOVABLE;
+}
+
+/**
+ * dma_buf_attach_add - let a new attachment take effect
+ * @attach:	attachment that &dma_buf_ops.attach has agreed to
+ *
+ * From here on the importer's invalidate_mappings may be called.
+ *
+ * Context: Process context, may sleep. Holds the reservation lock.
+ * Return: 0, -ENODEV if the buffer is revoked, or the error of the exporter's
+ * pin op. @attach is on no list after an error.
+ */
+int dma_buf_attach_add(struct dma_buf_attachment *attach)
+{
+	struct dma_buf *dmabuf = attach->dmabuf;
+	int ret;
+
+	dma_resv_assert_held(dmabuf->resv);
+
+	/*
+	 * Under the lock: a revoke between &dma_buf_ops.attach and here would
+	 * miss this attachment.
+	 */
+	if (dmabuf->revoked)
+		return -ENODEV;
+
+	/* On the list first: pin ops look at who is attached. */
+	list_add(&attach->node, &dmabuf->attachments);
+
+	if (!core_pins(attach))
+		return 0;
+
+	ret = dma_buf_attach_pin(attach);
+	if (ret)
+		list_del(&attach->node);
+	return ret;
+}
+
+/* Pins and mappings that the importer should have dropped before the detach */
+static void drop_leftovers(struct dma_buf_attachment *attach)
+{
+	const char *driver = dev_driver_string(attach->dev);
+	struct dma_buf_mapping *mapping, *next;
+
+	if (list_empty(&attach->mappings) && !dma_buf_attach_may_unpin(attach))
+		return;
+
+	if (dma_buf_warn_once("detaches", driver, dev_bus_name(attach->dev)))
+		WARN(1, "dma-buf: importer %s detaches from a buffer of %s with %zu mappings and %u pins left\n",
+		     driver, attach->dmabuf->exp_name,
+		     list_count_nodes(&attach->mappings),
+		     attach->pins - core_pins(attach));
+
+	list_for_each_entry_safe(mapping, next, &attach->mappings, node)
+		dma_buf_attach_unmap(attach, mapping, mapping->dir);
+	while (dma_buf_attach_may_unpin(attach))
+		dma_buf_attach_unpin(attach);
+}
+
+/**
+ * dma_buf_attach_del - end what dma_buf_attach_add() began
+ * @attach:	attachment, on the buffer's list
+ *
+ * Pins and mappings that the importer has left are dropped, with one WARN for
+ * each importing driver.
+ *
+ * Context: Process context, may sleep. Holds the reservation lock.
+ */
+void dma_buf_attach_del(struct dma_buf_attachment *attach)
+{
+	dma_resv_assert_held(attach->dmabuf->resv);
+
+	drop_leftovers(attach);
+	if (core_pins(attach))
+		dma_buf_attach_unpin(attach);
+	list_del(&attach->node);
+}
+
+/**
+ * dma_buf_attach_pin - pin a buffer for an attachment
+ * @attach:	attachment, on the buffer's list
+ *
+ * Context: Process context, may sleep. Holds the reservation lock.
+ * Return: 0 or the error of the exporter's pin op.
+ */
+int dma_buf_attach_pin(struct dma_buf_attachment *attach)
+{
+	const struct dma_buf_ops *ops = attach->dmabuf->ops;
+
+	dma_resv_assert_held(attach->dmabuf->resv);
+
+	if (ops->pin) {
+		int ret = ops->pin(attach);
+
+		if (ret)
+			return ret;
+	}
+
+	attach->pins++;
+	trace_dma_buf_pin(attach);
+	return 0;
+}
+
+/**
+ * dma_buf_attach_may_unpin - does the importer hold a pin of its own?
+ * @attach:	the attachment
+ *
+ * Context: Holds the reservation lock.
+ * Return: true if there is a pin besides the one that the core may hold.
+ */
+bool dma_buf_attach_may_unpin(const struct dma_buf_attachment *attach)
+{
+	dma_resv_assert_held(attach->dmabuf->resv);
+
+	return attach->pins > core_pins(attach);
+}
+
+/**
+ * dma_buf_attach_unpin - undo one dma_buf_attach_pin()
+ * @attach:	attachment with at least one pin
+ *
+ * Context: Process context, may sleep. Holds the reservation lock.
+ */
+void dma_buf_attach_unpin(struct dma_buf_attachment *attach)
+{
+	const struct dma_buf_ops *ops = attach->dmabuf->ops;
+
+	dma_resv_assert_held(attach->dmabuf->resv);
+
+	if (ops->unpin)
+		ops->unpin(attach);
+
+	attach->pins--;
+	trace_dma_buf_unpin(attach);
+}
+
+/**
+ * dma_buf_attach_new_mapping - have a record for a mapping
+ * @attach:	attachment that is about to be mapped
+ *
+ * The caller sets sgt and dir once the exporter has mapped. Done beforehand, so
+ * that nothing can fail after that. An attachment's only mapping needs no
+ * allocation.
+ *
+ * Context: Process context, may sleep. Holds the reservation lock.
+ * Return: the record, on the list of the attachment's mappings, or NULL if
+ * there is no memory for it.
+ */
+struct dma_buf_mapping *
+dma_buf_attach_new_mapping(struct dma_buf_attachment *attach)
+{
+	struct dma_buf_mapping *mapping = &attach->first_mapping;
+
+	dma_resv_assert_held(attach->dmabuf->resv);
+
+	if (!list_empty(&mapping->node)) {
+		mapping = kzalloc_obj(*mapping);
+		if (!mapping)
+			return NULL;
+	}
+
+	list_add(&mapping->node, &attach->mappings);
+	return mapping;
+}
+
+/**
+ * dma_buf_attach_find_mapping - find the record of a mapping
+ * @attach:	attachment that was mapped
+ * @sgt:	what the importer got for it
+ *
+ * An exporter may return the same table twice, and then any record of it will
+ * do.
+ *
+ * Context: Holds the reservation lock.
+ * Return: the record, or NULL if @sgt is no mapping of @attach.
+ */
+struct dma_buf_mapping *
+dma_buf_attach_find_mapping(struct dma_buf_attachment *attach,
+			    const struct sg_table *sgt)
+{
+	struct dma_buf_mapping *mapping;
+
+	dma_resv_assert_held(attach->dmabuf->resv);
+
+	list_for_each_entry(mapping, &attach->mappings, node)
+		if (mapping->sgt == sgt)
+			return mapping;
+	return NULL;
+}
+
+/**
+ * dma_buf_attach_free_mapping - forget a mapping
+ * @attach:	attachment that it is a mapping of
+ * @mapping:	its record, which may be freed
+ *
+ * Context: Holds the reservation lock.
+ */
+void dma_buf_attach_free_mapping(struct dma_buf_attachment *attach,
+				 struct dma_buf_mapping *mapping)
+{
+	dma_resv_assert_held(attach->dmabuf->resv);
+
+	list_del_init(&mapping->node);
+	mapping->sgt = NULL;
+	if (mapping != &attach->first_mapping)
+		kfree(mapping);
+}
+
+/**
+ * dma_buf_attach_unmap - let the exporter unmap, and forget the mapping
+ * @attach:	attachment to unmap
+ * @mapping:	record of the mapping, which may be freed
+ * @dir:	direction, for the exporter
+ *
+ * Context: Process context, may sleep. Holds the reservation lock.
+ */
+void dma_buf_attach_unmap(struct dma_buf_attachment *attach,
+			  struct dma_buf_mapping *mapping,
+			  enum dma_data_direction dir)
+{
+	struct sg_table *sgt = mapping->sgt;
+
+	dma_buf_attach_free_mapping(attach, mapping);
+
+	dma_buf_unwrap_sg_table(&sgt);
+	attach->dmabuf->ops->unmap_dma_buf(attach, sgt, dir);
+
+	if (dma_buf_pin_on_map(attach))
+		attach->dmabuf->ops->unpin(attach);
+
+	trace_dma_buf_unmap(attach);
+}
+
+#ifdef CONFIG_LOCKDEP
+/*
+ * Held around invalidate_mappings: what the importer locks there comes after it.
+ * dma_resv_lockdep() says at boot what comes before it.
+ */
+struct lockdep_map dma_buf_invalidate_lockdep_map =
+	STATIC_LOCKDEP_MAP_INIT("dma_buf_invalidate_mappings",
+				&dma_buf_invalidate_lockdep_map);
+#endif
+
+/**
+ * dma_buf_attach_invalidate - tell an importer that its mappings are void
+ * @attach:	attachment, on the buffer's list
+ *
+ * Context: Process context, may sleep. Holds the reservation lock.
+ */
+void dma_buf_attach_invalidate(struct dma_buf_attachment *attach)
+{
+	dma_resv_assert_held(attach->dmabuf->resv);
+
+	if (!attach->importer_ops || !attach->importer_ops->invalidate_mappings)
+		return;
+
+	trace_dma_buf_invalidate_mappings(attach);
+
+	/*
+	 * As a trylock: an eviction may come from reclaim, with a reservation
+	 * lock that was only tried, and call the importers of a second buffer
+	 * from the callback of a first.
+	 */
+	lock_map_acquire_try(&dma_buf_invalidate_lockdep_map);
+	attach->importer_ops->invalidate_mappings(attach);
+	lock_map_release(&dma_buf_invalidate_lockdep_map);
+}

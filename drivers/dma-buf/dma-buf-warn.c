@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * One WARN for each driver that breaks a rule of dma-buf
+ */
+
+#include <linux/cleanup.h>
+#include <linux/list.h>
+#include <linux/mutex.h>
+#include <linux/slab.h>
+#include <linux/sprintf.h>
+#include <linux/string.h>
+
+#include "dma-buf-internal.h"
+
+/* A warning that was given, remembered for as long as the kernel runs */
+struct dma_buf_warning {
+	struct list_head node;
+	char *key;
+};
+
+static LIST_HEAD(warnings);
+static DEFINE_MUTEX(warnings_lock);
+
+/**
+ * dma_buf_warn_once - is a driver to be warned about?
+ * @rule:	the rule that it breaks, a word that the caller makes up
+ * @name:	name of the driver
+ * @owner:	what tells it from other drivers of that name: exp_name is "drm"
+ *		for most of DRM, so exporters are told apart by their module
+ *
+ * WARN_ONCE() would name the first driver that breaks a rule and no other. A
+ * WARN() would be repeated as often as userspace makes the driver do it.
+ *
+ * Context: Process context, may sleep.
+ * Return: true the first time for this @rule, @name and @owner.
+ */
+bool dma_buf_warn_once(const char *rule, const char *name, const char *owner)
+{
+	/* A copy, as the module that the names are in may be unloaded. */
+	char *key __free(kfree) = kasprintf(GFP_KERNEL, "%s\n%s\n%s", rule,
+					    name, owner);
+	struct dma_buf_warning *w;
+
+	/* Out of memory: a second warning is better than none. */
+	if (!key)
+		return true;
+
+	guard(mutex)(&warnings_lock);
+
+	list_for_each_entry(w, &warnings, node)
+		if (!strcmp(w->key, key))
+			return false;
+
+	w = kzalloc_obj(*w);
+	if (w) {
+		w->key = no_free_ptr(key);
+		list_add(&w->node, &warnings);
+	}
+	return true;
+}
