@@ -44,7 +44,7 @@ export CCACHE_MAXSIZE ?= 5G
 # One make at a time in a work directory; the lock goes with the process.
 LOCKED	= flock -o $(WORK)/.lock
 # A device that is gone from our guest must not make our tests skip.
-verdict	= guest/verdict --no-skip '^(guest|kunit|kselftest)/'
+verdict	= guest/verdict/verdict --no-skip '^(guest|kunit|kselftest)/'
 series	= BASE=$(BASEDIR) OUT=$(OUT)/series scripts/series
 
 .DEFAULT_GOAL := help
@@ -176,9 +176,9 @@ cross: tree cross-packages	## compile what we touch for x86, ARM and arm64, W=1 
 test-tools: packages	## the tests of the series tool, the base, the verdict and the benchmark
 	@scripts/test-tools
 
-baseline: base-kernel tests	## the neighbours on the unpatched base, against guest/known-failures.base
+baseline: base-kernel tests	## the neighbours on the unpatched base, against guest/verdict/known-failures.base
 	@guest/check $(BASEOBJ) $(TESTS) $(OUT)/baseline 'neighbour/*'
-	@$(verdict) --known guest/known-failures.base $(OUT)/baseline
+	@$(verdict) --known guest/verdict/known-failures.base $(OUT)/baseline
 
 .PHONY: clean distclean
 clean:	## remove this checkout's build tree and output

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Turn the records of tap.awk, splats.awk and guest/verdict into the summary
+# Turn the records of tap.awk, splats.awk and guest/verdict/verdict into the summary
 # that people read, the JUnit file that machines read, and the last line.
 #
 # -v junit=FILE		where the XML goes

@@ -321,7 +321,7 @@ function end_suite(status, seconds,    i, k, failing, reasons) {
 		}
 		if (k && res_of[i] == "pass")
 			fail(kn_id[k] " passes now: take it off" \
-			     " guest/known-failures (" path[i] ")")
+			     " guest/verdict/known-failures (" path[i] ")")
 	}
 	if (skipped_whole && !nleaf && noskip != "" && suite ~ noskip) {
 		fail("skipped as a whole (" why_skipped \
@@ -532,7 +532,7 @@ END {
 	for (i = 1; i <= nkn; i++)
 		if ((kn_suite[i] in want) && !kn_hit[i]) {
 			suite = kn_suite[i]
-			fail(kn_id[i] " is on guest/known-failures and did" \
+			fail(kn_id[i] " is on guest/verdict/known-failures and did" \
 			     " not report")
 		}
 	suite = ""

@@ -1,10 +1,10 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# guest/verdict must notice. Each test takes the good run of setup() and
+# guest/verdict/verdict must notice. Each test takes the good run of setup() and
 # spoils one thing, so a test that passes for nothing would say "0 failed".
 #
-# AWK=gawk bats guest/tests/verdict.bats  runs them with another awk.
+# AWK=gawk bats guest/verdict/tests/verdict.bats  runs them with another awk.
 
 setup()
 {
@@ -667,10 +667,10 @@ a_kasan()
 	echo "s:a  was broken" > "$d/known"
 	suite <<< $'1..1\nok 1 a'
 	judge
-	one_failure 's:a passes now: take it off guest/known-failures'
+	one_failure 's:a passes now: take it off guest/verdict/known-failures'
 	echo "s:gone  was broken" > "$d/known"
 	judge
-	one_failure 's:gone is on guest/known-failures and did not report'
+	one_failure 's:gone is on guest/verdict/known-failures and did not report'
 }
 
 @test "known failures of suites that were not asked for are ignored" {
