@@ -111,15 +111,7 @@ tests: kernel
 
 .PHONY: run kunit kselftest neighbours check bench guest shell
 run: tests	## show each capability on real buffers, as tables
-	@guest/check $(OBJ) $(TESTS) $(OUT)/run 'guest/*' kselftest/dma-buf/mmap \
-		kselftest/dma-buf/mmap_pages kselftest/dma-buf/modes \
-		kselftest/dma-buf/modes_move
-	@ok=0; show() { awk -v tag=$$1 -v head="$$2" -v merge=$$3 -f guest/table.awk $(OUT)/run/tap.log || ok=1; }; \
-		show attempt "attempt on a mapping of" 1; \
-		show mode "importer accepts, exporter offers"; \
-		echo "P pinned, R revocable, M movable"; \
-		show move "a buffer that moves"; \
-		echo; $(verdict) $(OUT)/run && exit $$ok
+	@guest/run $(OBJ) $(TESTS) $(OUT)/run $(verdict)
 
 kunit: tests	## our KUnit suites
 	@guest/check $(OBJ) $(TESTS) $(OUT)/kunit 'kunit/*'
