@@ -43,7 +43,7 @@ export CCACHE_MAXSIZE ?= 5G
 
 # One make at a time in a work directory; the lock goes with the process.
 LOCKED	= flock -o $(WORK)/.lock
-# A device that is gone from our guest must not make our tests skip.
+# Our own tests must not skip a case, or a missing device would go unnoticed.
 verdict	= guest/verdict/verdict --no-skip '^(guest|kunit|kselftest)/'
 series	= BASE=$(BASEDIR) OUT=$(OUT)/series scripts/series
 
