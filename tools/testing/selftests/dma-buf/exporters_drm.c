@@ -126,7 +126,7 @@ static int drm_create(const struct exporter *exporter, struct dmabuf *buf,
 const struct exporter_kind drm_exporter = {
 	.missing = card_missing,
 	.create = drm_create,
-	.hint = "; exporters_drm_bo.c has to know drivers without dumb buffers",
+	.hint = "; without dumb buffers it takes lines in exporters_drm_bo.c",
 };
 
 static int qxl_vram_create(const struct exporter *exporter, struct dmabuf *buf,
