@@ -3,7 +3,6 @@
  * Attachment modes of dma-bufs: negotiated, recorded and kept
  */
 
-#include <kunit/visibility.h>
 #include <linux/device.h>
 #include <linux/dma-buf.h>
 #include <linux/dma-resv.h>
@@ -325,7 +324,6 @@ unsigned int dma_buf_mode_nr_maps(const struct dma_buf_attachment *attach)
 		nr++;
 	return nr;
 }
-EXPORT_SYMBOL_IF_KUNIT(dma_buf_mode_nr_maps);
 
 #ifdef CONFIG_LOCKDEP
 /* Held while an importer is told, so that the locks it takes come after it. */
