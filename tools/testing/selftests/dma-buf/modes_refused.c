@@ -130,10 +130,10 @@ TEST_F(device, importer_that_detaches_without_cleaning_up)
 		__u32 flags;
 		int pins;
 	} leakers[] = {
+		{ PINNED, 0, 2 },	/* warned about */
 		{ 0, STATIC, 0 },
 		{ 0, 0, 1 },
 		{ PINNED, 0, 0 },
-		{ PINNED, 0, 2 },
 		{ REVOCABLE, CALLBACK, 1 },
 		{ MOVABLE, CALLBACK, 3 },
 	};
@@ -143,7 +143,8 @@ TEST_F(device, importer_that_detaches_without_cleaning_up)
 	size_t i;
 	int pin;
 
-	announce_one_warning("importer dma_buf_test detaches");
+	/* Pins of its own: the one of the core is not among them. */
+	announce_one_warning("importer dma_buf_test detaches .*with 1 mappings and 2 pins left");
 	for (i = 0; i < ARRAY_SIZE(leakers); i++) {
 		__u32 id = attach(_metadata, dev, (struct dma_buf_test_attach) {
 			.fd = fd,
