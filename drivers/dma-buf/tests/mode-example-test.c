@@ -156,7 +156,7 @@ static int example_init(struct kunit *test)
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, ex->counter);
 	KUNIT_EXPECT_EQ(test, dma_buf_attachment_mode(ex->counter), DMA_BUF_MODE_MOVABLE);
 	dma_resv_lock(ex->dmabuf->resv, NULL);
-	dma_buf_prime_importer_lock(ex->counter, &ex->lock);
+	dma_buf_importer_might_lock(ex->counter, &ex->lock);
 	dma_resv_unlock(ex->dmabuf->resv);
 	device_writes(test, ex->a, SEED);
 	return 0;

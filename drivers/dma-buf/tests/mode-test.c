@@ -121,7 +121,7 @@ static u32 mark_revoked(struct mock_exporter *exp, u32 revoked)
 	dma_resv_lock(exp->dmabuf->resv, NULL);
 	dma_buf_mark_revoked(exp->dmabuf, revoked);
 	dma_resv_unlock(exp->dmabuf->resv);
-	return dma_buf_revoked(exp->dmabuf);
+	return dma_buf_revoke_state(exp->dmabuf);
 }
 
 /* Which mode an attachment gets */
@@ -725,7 +725,7 @@ static void expect_no_pin_while_revoked(struct mock_exporter *exp)
 	KUNIT_EXPECT_EQ(exp->test, pin_error(attach), -ENODEV);
 	mark_revoked(exp, DMA_BUF_REVOKED_NO);
 	pin(attach);
-	mark_revoked(exp, DMA_BUF_REVOKED_FOR_GOOD);
+	mark_revoked(exp, DMA_BUF_REVOKED_PERMANENT);
 	KUNIT_EXPECT_EQ(exp->test, pin_error(attach), -ENODEV);
 	unpin(attach);
 	dma_buf_detach(exp->dmabuf, attach);
@@ -746,9 +746,9 @@ static void revoked_is_one_of_three_states(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_export(test, PIN_OP, MODE_R);
 
-	KUNIT_EXPECT_EQ(test, dma_buf_revoked(exp->dmabuf), DMA_BUF_REVOKED_NO);
-	EXPECT_WARNINGS(test, 1, mark_revoked(exp, DMA_BUF_REVOKED_FOR_GOOD + 1));
-	KUNIT_EXPECT_EQ(test, dma_buf_revoked(exp->dmabuf), DMA_BUF_REVOKED_NO);
+	KUNIT_EXPECT_EQ(test, dma_buf_revoke_state(exp->dmabuf), DMA_BUF_REVOKED_NO);
+	EXPECT_WARNINGS(test, 1, mark_revoked(exp, DMA_BUF_REVOKED_PERMANENT + 1));
+	KUNIT_EXPECT_EQ(test, dma_buf_revoke_state(exp->dmabuf), DMA_BUF_REVOKED_NO);
 	for (int twice = 0; twice < 2; twice++)
 		KUNIT_EXPECT_EQ(test, mark_revoked(exp, DMA_BUF_REVOKED_NOW), DMA_BUF_REVOKED_NOW);
 	for (int twice = 0; twice < 2; twice++)
@@ -757,11 +757,11 @@ static void revoked_is_one_of_three_states(struct kunit *test)
 	EXPECT_CALLS(exp, "attach, detach");
 
 	/* For good is final. */
-	mark_revoked(exp, DMA_BUF_REVOKED_FOR_GOOD);
+	mark_revoked(exp, DMA_BUF_REVOKED_PERMANENT);
 	EXPECT_WARNINGS(test, 1, mark_revoked(exp, DMA_BUF_REVOKED_NO));
 	EXPECT_WARNINGS(test, 1, mark_revoked(exp, DMA_BUF_REVOKED_NOW));
-	EXPECT_WARNINGS(test, 0, mark_revoked(exp, DMA_BUF_REVOKED_FOR_GOOD));
-	KUNIT_EXPECT_EQ(test, dma_buf_revoked(exp->dmabuf), DMA_BUF_REVOKED_FOR_GOOD);
+	EXPECT_WARNINGS(test, 0, mark_revoked(exp, DMA_BUF_REVOKED_PERMANENT));
+	KUNIT_EXPECT_EQ(test, dma_buf_revoke_state(exp->dmabuf), DMA_BUF_REVOKED_PERMANENT);
 	KUNIT_EXPECT_EQ(test, attach_error(exp, mock_device(test), &revocable), -ENODEV);
 	EXPECT_CALLS(exp, "attach, detach");
 }
