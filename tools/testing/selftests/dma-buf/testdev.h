@@ -29,6 +29,8 @@ int testdev_open(void);
 /* The ioctls. DMA_BUF_TEST_EXPORT returns the dma-buf. */
 
 int testdev_export(int dev, const struct dma_buf_test_export *export);
+/* A buffer that offers all modes */
+int testdev_export_all(int dev, __u32 backing, size_t size);
 int testdev_attach(int dev, struct dma_buf_test_attach *attach);
 int testdev_detach(int dev, __u32 id);
 int testdev_pin(int dev, __u32 id);
@@ -76,5 +78,14 @@ struct shown_attachment {
  * returns how many there are, up to @max, or -E2BIG.
  */
 int read_bufinfo(int dmabuf, struct shown_attachment *shown, int max);
+
+/* How many buffers of the device are there, whoever has made them? */
+int count_buffers(void);
+
+/*
+ * Objects of kmalloc caches that were allocated in a call of the device and are
+ * not free yet; 0 if the kernel doesn't track them (slab_debug=U)
+ */
+long count_objects(void);
 
 #endif /* SELFTESTS_DMA_BUF_TESTDEV_H */
