@@ -323,7 +323,7 @@ static int dma_write(struct sweep *s, __u32 id, __u64 seed)
 static void make_buffer(struct __test_metadata *_metadata,
 			struct sweep *s, __u32 backing, size_t pages)
 {
-	struct dma_buf_query_modes query;
+	struct dma_buf_query query;
 
 	s->size = pages * page_size;
 	s->dev = CALL(testdev_open());
