@@ -3,9 +3,9 @@
  * KUnit: a mock exporter for the tests of attachment modes
  */
 
-#include <kunit/device.h>
 #include <linux/bitops.h>
 #include <linux/device.h>
+#include <linux/device/class.h>
 #include <linux/dma-mapping.h>
 #include <linux/dma-resv.h>
 #include <linux/file.h>
@@ -244,15 +244,41 @@ struct mock_exporter *mock_export(struct kunit *test, bool has_pin, u32 modes)
 	return exp;
 }
 
+#define MOCK_NAME_SIZE	32
+
+static void unregister_device(void *data)
+{
+	struct device *dev = data;
+	const struct class *class = dev->class;
+
+	device_unregister(dev);
+	class_destroy(class);
+}
+
+/*
+ * A class for each, as dev_driver_string() is the name of the class where there
+ * is no driver. The KUnit bus would bind the second device of a test to the
+ * driver of the first.
+ */
 struct device *mock_device(struct kunit *test)
 {
+	/* The class has no copy of it. */
+	char *name = kunit_kzalloc(test, MOCK_NAME_SIZE, GFP_KERNEL);
+	struct class *class;
 	struct device *dev;
-	char name[32];
 
-	snprintf(name, sizeof(name), "mode-%016llx", get_random_u64());
-	dev = kunit_device_register(test, name);
-	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, dev);
-	/* The KUnit bus binds a device to any driver that it has. */
+	KUNIT_ASSERT_NOT_NULL(test, name);
+	snprintf(name, MOCK_NAME_SIZE, "mode-%016llx", get_random_u64());
+	class = class_create(name);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, class);
+	dev = device_create(class, NULL, MKDEV(0, 0), NULL, "%s", name);
+	if (IS_ERR(dev)) {
+		class_destroy(class);
+		KUNIT_FAIL_AND_ABORT(test, "no device: %pe", dev);
+	}
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test,
+							   unregister_device,
+							   dev));
 	KUNIT_ASSERT_STREQ(test, dev_driver_string(dev), name);
 	KUNIT_ASSERT_EQ(test, 0,
 			dma_coerce_mask_and_coherent(dev, DMA_BIT_MASK(64)));
