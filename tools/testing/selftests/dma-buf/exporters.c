@@ -27,7 +27,7 @@
 
 #define SZ_2M			(2UL << 20)
 
-#define ALL_PAGES		SIZE_MAX	/* for .pages_per_fault */
+#define PAGE_TABLE_PAGES	512		/* for .pages_per_fault */
 
 /* Heaps */
 
@@ -322,8 +322,7 @@ const struct exporter cma_heap = {
 	.name = "cma_heap",
 	.missing = cma_heap_missing,
 	.create = cma_heap_create,
-	/* cma_heap_vm_huge_fault(): a page table */
-	.pages_per_fault = 512,
+	.pages_per_fault = PAGE_TABLE_PAGES,
 };
 
 const struct exporter dma_coherent = {
@@ -343,7 +342,7 @@ const struct exporter udmabuf = {
 	.missing = udmabuf_missing,
 	.create = udmabuf_create,
 	.exp_name = "udmabuf",
-	.pages_per_fault = ALL_PAGES,
+	.pages_per_fault = PAGE_TABLE_PAGES,
 };
 
 const struct exporter udmabuf_list = {
@@ -351,7 +350,7 @@ const struct exporter udmabuf_list = {
 	.missing = udmabuf_missing,
 	.create = udmabuf_list_create,
 	.exp_name = "udmabuf",
-	.pages_per_fault = ALL_PAGES,
+	.pages_per_fault = PAGE_TABLE_PAGES,
 };
 
 const struct exporter udmabuf_huge = {
@@ -360,7 +359,7 @@ const struct exporter udmabuf_huge = {
 	.create = udmabuf_huge_create,
 	.exp_name = "udmabuf",
 	.granule = SZ_2M,
-	.pages_per_fault = ALL_PAGES,
+	.pages_per_fault = PAGE_TABLE_PAGES,
 };
 
 /* Common to all */
