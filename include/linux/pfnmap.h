@@ -8,6 +8,7 @@
 #include <linux/errno.h>
 #include <linux/mm_types.h>
 #include <linux/pgtable.h>
+#include <linux/vmalloc.h>
 
 /**
  * struct pfnmap_run - memory that a fault handler can map
@@ -19,10 +20,8 @@
  * @prot:	protection of the entries; on x86, the cache mode is that of the
  *		memory
  * @around:	map no more than the naturally aligned window of that many pages
- *		that the fault is in, a power of two; 0 for no such limit
- * @mapped:	set by vmf_insert_pfnmap_run(): how many pages have an entry now,
- *		counted from the first that was to be mapped up to the first that
- *		could not be
+ *		that the fault is in, a power of two; 0 for all that the page
+ *		table of the fault covers, which is the most in any case
  *
  * A run may be larger than the VMA; what is outside of the VMA is left out. So
  * a handler describes its whole buffer and needn't know where the VMA begins,
@@ -35,11 +34,10 @@ struct pfnmap_run {
 	unsigned long pfn;
 	pgprot_t prot;
 	unsigned long around;
-	unsigned long mapped;
 };
 
 vm_fault_t vmf_insert_pfnmap_run(struct vm_fault *vmf, unsigned int order,
-				 struct pfnmap_run *run);
+				 const struct pfnmap_run *run);
 
 #ifdef CONFIG_MMU
 int remap_pfnmap_pages(struct vm_area_struct *vma, struct page **pages,
@@ -47,7 +45,7 @@ int remap_pfnmap_pages(struct vm_area_struct *vma, struct page **pages,
 int remap_pfnmap_vmalloc(struct vm_area_struct *vma, const void *addr,
 			 pgoff_t pgoff);
 #else
-/* Addresses can't be chosen: as vm_map_pages(), which these stand in for. */
+/* As vm_map_pages(), which this stands in for: pages have no common address. */
 static inline int remap_pfnmap_pages(struct vm_area_struct *vma,
 				     struct page **pages, unsigned long nr,
 				     pgoff_t pgoff)
@@ -55,10 +53,11 @@ static inline int remap_pfnmap_pages(struct vm_area_struct *vma,
 	return -EINVAL;
 }
 
+/* A vmalloc area is contiguous memory, and the VMA moves to it. */
 static inline int remap_pfnmap_vmalloc(struct vm_area_struct *vma,
 				       const void *addr, pgoff_t pgoff)
 {
-	return -EINVAL;
+	return remap_vmalloc_range(vma, (void *)addr, pgoff);
 }
 #endif
 

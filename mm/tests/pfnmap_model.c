@@ -13,18 +13,31 @@
 #include <linux/mm.h>
 #include <linux/mman.h>
 #include <linux/mmap_lock.h>
-#include <linux/module.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
+#ifdef CONFIG_X86
+#include <asm/memtype.h>
+#endif
 
 #include "pfnmap_model.h"
 
-static const u8 level_order[] = { [PMD] = PMD_ORDER, [PUD] = PUD_ORDER };
+/* PMD_ORDER is no constant everywhere. */
+static unsigned int level_order(enum level level)
+{
+	switch (level) {
+	case PMD:
+		return PMD_ORDER;
+	case PUD:
+		return PUD_ORDER;
+	default:
+		return 0;
+	}
+}
 
 static unsigned long level_nr(enum level level)
 {
-	return level == NONE ? 1 : 1UL << level_order[level];
+	return 1UL << level_order(level);
 }
 
 /* Which PMD or PUD a page is in, counted from that of the first page */
@@ -51,7 +64,6 @@ struct entry *model_at(struct pfnmap_test *t, unsigned long addr)
 static void model_free(struct model *m)
 {
 	vfree(m->page);
-	vfree(m->before);
 	vfree(m->has_ptes);
 	vfree(m->has_pmds);
 }
@@ -68,11 +80,9 @@ void model_start(struct pfnmap_test *t, unsigned long addr, unsigned long nr)
 		model_free(m);
 		m->max = m->nr;
 		m->page = vmalloc_array(m->max, sizeof(*m->page));
-		m->before = vmalloc_array(m->max, sizeof(*m->before));
 		m->has_ptes = vmalloc(m->max / PMD_NR);
 		m->has_pmds = vmalloc(m->max / PUD_NR + 2);
 		KUNIT_ASSERT_NOT_NULL(t->test, m->page);
-		KUNIT_ASSERT_NOT_NULL(t->test, m->before);
 		KUNIT_ASSERT_NOT_NULL(t->test, m->has_ptes);
 		KUNIT_ASSERT_NOT_NULL(t->test, m->has_pmds);
 	}
@@ -90,13 +100,76 @@ static u8 prot_flags(pgprot_t prot)
 	       (pte_dirty(pte) ? E_DIRTY : 0) | (pte_young(pte) ? E_YOUNG : 0);
 }
 
-static void set_level(struct model *m, unsigned long page, enum level level,
-		      unsigned long pfn, u8 flags)
+/* The pgprot of an entry without the bits that its flags tell */
+static u64 rest_of_pte(pte_t pte)
 {
-	for (unsigned long i = 0; i < level_nr(level); i++)
-		*entry_of(m, page + i) = (struct entry) {
-			.pfn = pfn + i, .level = level, .flags = flags,
-		};
+	pte = pte_clear_soft_dirty(pte_mkclean(pte_mkold(pte)));
+	return pgprot_val(pte_pgprot(pte_mkspecial(pte_wrprotect(pte))));
+}
+
+static u64 rest_of_pmd(pmd_t pmd)
+{
+#ifdef CONFIG_ARCH_SUPPORTS_PMD_PFNMAP
+	pmd = pmd_clear_soft_dirty(pmd_mkclean(pmd_mkold(pmd)));
+	return pgprot_val(pmd_pgprot(pmd_mkspecial(pmd_wrprotect(pmd))));
+#else
+	return 0;
+#endif
+}
+
+static u64 rest_of_pud(pud_t pud)
+{
+#ifdef CONFIG_ARCH_SUPPORTS_PUD_PFNMAP
+	pud = pud_mkclean(pud_mkold(pud));
+#ifdef CONFIG_MEM_SOFT_DIRTY
+	pud = pud_clear_soft_dirty(pud);
+#endif
+	return pgprot_val(pud_pgprot(pud_mkspecial(pud_wrprotect(pud))));
+#else
+	return 0;
+#endif
+}
+
+static u64 rest_of_prot(enum level level, pgprot_t prot)
+{
+	switch (level) {
+#ifdef CONFIG_ARCH_SUPPORTS_PMD_PFNMAP
+	case PMD:
+		return rest_of_pmd(pmd_mkhuge(pfn_pmd(0, prot)));
+#endif
+#ifdef CONFIG_ARCH_SUPPORTS_PUD_PFNMAP
+	case PUD:
+		return rest_of_pud(pud_mkhuge(pfn_pud(0, prot)));
+#endif
+	default:
+		return rest_of_pte(pfn_pte(0, prot));
+	}
+}
+
+/* The protection of a page of a run, with the cache mode of its memory */
+static pgprot_t run_prot(const struct pfnmap_run *run, unsigned long pfn)
+{
+#ifdef CONFIG_X86
+	/* Memory that is not RAM, and whose cache mode no driver has set */
+	if (pat_enabled() && !pfn_valid(pfn))
+		return pgprot_noncached(run->prot);
+#endif
+	return run->prot;
+}
+
+static void set_level(struct model *m, unsigned long page, enum level level,
+		      unsigned long pfn, pgprot_t prot)
+{
+	struct entry e = {
+		.level = level,
+		.prot = rest_of_prot(level, prot),
+		.flags = prot_flags(prot),
+	};
+
+	for (unsigned long i = 0; i < level_nr(level); i++) {
+		e.pfn = pfn + i;
+		*entry_of(m, page + i) = e;
+	}
 	if (level <= PTE)
 		m->has_ptes[pmd_of(m, page)] = true;
 	if (level <= PMD)
@@ -109,7 +182,7 @@ void model_set(struct pfnmap_test *t, unsigned long addr, unsigned long nr,
 {
 	for (unsigned long i = 0; i < nr; i += level_nr(level))
 		set_level(&t->model, (addr >> PAGE_SHIFT) + i, level, pfn + i,
-			  prot_flags(prot));
+			  prot);
 }
 
 /* A huge entry goes as a whole, a table that has become empty stays. */
@@ -127,12 +200,11 @@ void model_zap(struct pfnmap_test *t, unsigned long addr, unsigned long nr)
 	}
 }
 
-/* The same in the part of a run that is to be mapped, [@lo, @hi) */
+/* The part of a run that is in the VMA and the window, [@lo, @hi) in pages */
 struct part {
 	const struct pfnmap_run *run;
 	unsigned long lo, hi;
 	unsigned long index;	/* in the run, of page 0 */
-	bool huge;
 };
 
 static unsigned long part_pfn(const struct part *part, unsigned long page)
@@ -150,7 +222,7 @@ static bool fits(const struct part *part, unsigned long page, enum level level)
 		return false;
 	if (!IS_ENABLED(CONFIG_ARCH_SUPPORTS_PUD_PFNMAP) && level == PUD)
 		return false;
-	if (!part->huge || start < part->lo || start + nr > part->hi)
+	if (start < part->lo || start + nr > part->hi)
 		return false;
 	pfn = part_pfn(part, start);
 	if (pfn % nr)
@@ -161,21 +233,41 @@ static bool fits(const struct part *part, unsigned long page, enum level level)
 	return true;
 }
 
-static vm_fault_t model_call(struct pfnmap_test *t, struct vm_fault *vmf,
-			     unsigned int order, const struct pfnmap_run *run,
-			     struct part *part)
+static vm_fault_t model_huge(struct model *m, struct vm_fault *vmf,
+			     const struct part *part, enum level level)
 {
+	unsigned long fault = vmf->address >> PAGE_SHIFT;
+	struct entry *e = entry_of(m, fault);
+	bool write = vmf->flags & FAULT_FLAG_WRITE;
+	unsigned long first = ALIGN_DOWN(fault, level_nr(level));
+
+	if (!fits(part, fault, level))
+		return VM_FAULT_FALLBACK;
+	if (e->level == level) {
+		if (write && e->pfn != part_pfn(part, fault))
+			return VM_FAULT_FALLBACK;
+	} else if (level == PMD ? m->has_ptes[pmd_of(m, fault)] :
+				  m->has_pmds[pud_of(m, fault)]) {
+		return VM_FAULT_FALLBACK;
+	}
+	if (e->level != level)
+		set_level(m, first, level, part_pfn(part, first),
+			  run_prot(part->run, part_pfn(part, first)));
+	for (unsigned long i = 0; write && i < level_nr(level); i++)
+		entry_of(m, first + i)->flags |= E_DIRTY | E_YOUNG |
+			(vmf->vma->vm_flags & VM_WRITE ? E_WRITE : 0);
+	return VM_FAULT_NOPAGE;
+}
+
+static vm_fault_t model_call(struct pfnmap_test *t, struct vm_fault *vmf,
+			     unsigned int order, const struct pfnmap_run *run)
+{
+	unsigned long fault = vmf->address >> PAGE_SHIFT, page, pgoff, window;
 	enum level level = !order ? PTE : order == PMD_ORDER ? PMD : PUD;
-	unsigned long fault = vmf->address >> PAGE_SHIFT, page, pgoff;
 	struct vm_area_struct *vma = vmf->vma;
 	unsigned long vma_first = vma->vm_start >> PAGE_SHIFT;
 	struct model *m = &t->model;
-	bool write = vmf->flags & FAULT_FLAG_WRITE;
-
-	*part = (struct part) {
-		.run = run,
-		.huge = t->huge && !(vma->vm_flags & VM_NOHUGEPAGE),
-	};
+	struct part part = { .run = run };
 
 	/* handle_mm_fault() has made a table of PMDs. */
 	if (level <= PMD)
@@ -183,98 +275,29 @@ static vm_fault_t model_call(struct pfnmap_test *t, struct vm_fault *vmf,
 
 	/* first in units of the file */
 	pgoff = vma->vm_pgoff + fault - vma_first;
-	part->lo = max(run->pgoff, vma->vm_pgoff);
-	part->hi = min(run->pgoff + run->nr, vma->vm_pgoff + vma_pages(vma));
-	if (pgoff < part->lo || pgoff >= part->hi)
-		goto nothing;
+	part.lo = max(run->pgoff, vma->vm_pgoff);
+	part.hi = min(run->pgoff + run->nr, vma->vm_pgoff + vma_pages(vma));
+	if (pgoff < part.lo || pgoff >= part.hi)
+		return VM_FAULT_SIGBUS;
 	/* then in pages */
-	part->lo += vma_first - vma->vm_pgoff;
-	part->hi += vma_first - vma->vm_pgoff;
-	part->index = vma->vm_pgoff - vma_first - run->pgoff;
+	part.lo += vma_first - vma->vm_pgoff;
+	part.hi += vma_first - vma->vm_pgoff;
+	part.index = vma->vm_pgoff - vma_first - run->pgoff;
 
-	if (run->around) {
-		unsigned long window = ALIGN_DOWN(fault, run->around);
+	window = run->around ?: PUD_NR;
+	if (!order)
+		window = vma->vm_flags & VM_RAND_READ ? 1 : min(window, PMD_NR);
+	part.lo = max(part.lo, ALIGN_DOWN(fault, window));
+	part.hi = min(part.hi, ALIGN_DOWN(fault, window) + window);
 
-		part->lo = max(part->lo, window);
-		part->hi = min(part->hi, window + run->around);
-	}
+	if (level != PTE)
+		return model_huge(m, vmf, &part, level);
 
-	if (level != PTE) {
-		struct entry *e = entry_of(m, fault);
-
-		if (!fits(part, fault, level))
-			goto fallback;
-		if (e->level == level) {
-			if (write && e->pfn != part_pfn(part, fault))
-				goto fallback;
-		} else if (level == PMD ? m->has_ptes[pmd_of(m, fault)] :
-					  m->has_pmds[pud_of(m, fault)]) {
-			goto fallback;
-		}
-	}
-	if (vma->vm_flags & VM_RAND_READ) {
-		part->lo = ALIGN_DOWN(fault, 1UL << order);
-		part->hi = part->lo + (1UL << order);
-		if (!order)
-			part->huge = false;
-	}
-
-	for (page = part->lo; page < part->hi; page++) {
-		enum level best = PTE;
-
-		if (entry_of(m, page)->level)
-			continue;
-		if (!m->has_pmds[pud_of(m, page)] && fits(part, page, PUD))
-			best = PUD;
-		else if (!m->has_ptes[pmd_of(m, page)] && fits(part, page, PMD))
-			best = PMD;
-		set_level(m, page, best, part_pfn(part, page),
-			  prot_flags(run->prot));
-	}
-	if (level != PTE && write) {
-		page = ALIGN_DOWN(fault, 1UL << order);
-		for (unsigned long i = 0; i < 1UL << order; i++)
-			entry_of(m, page + i)->flags |= E_DIRTY | E_YOUNG |
-				(vma->vm_flags & VM_WRITE ? E_WRITE : 0);
-	}
+	for (page = part.lo; page < part.hi; page++)
+		if (!entry_of(m, page)->level)
+			set_level(m, page, PTE, part_pfn(&part, page),
+				  run_prot(run, part_pfn(&part, page)));
 	return VM_FAULT_NOPAGE;
-
-fallback:
-	part->hi = part->lo;
-	return VM_FAULT_FALLBACK;
-nothing:
-	part->hi = part->lo;
-	return VM_FAULT_SIGBUS;
-}
-
-/*
- * An allocation failed: of the part, @mapped pages are there and nothing else,
- * but for the page of the fault if that was reported.
- */
-static void model_cut(struct pfnmap_test *t, struct vm_fault *vmf,
-		      const struct part *part, vm_fault_t ret,
-		      unsigned long mapped)
-{
-	unsigned long fault = vmf->address >> PAGE_SHIFT, page;
-	struct model *m = &t->model;
-	struct entry own = *entry_of(m, fault);
-	unsigned long n = level_nr(own.level);
-
-	for (page = part->lo + mapped; page < part->hi; page++) {
-		if (ret == VM_FAULT_NOPAGE &&
-		    ALIGN_DOWN(page, n) == ALIGN_DOWN(fault, n))
-			continue;
-		*entry_of(m, page) = m->before[page - m->first];
-	}
-	/* That is only for the page of the fault, where it ended too. */
-	if (ret == VM_FAULT_OOM &&
-	    (entry_of(m, fault)->level ||
-	     (!t->fail_rest &&
-	      pmd_of(m, fault) != pmd_of(m, part->lo + mapped)))) {
-		kunit_err(t->test, "VM_FAULT_OOM, and %lu pages mapped\n",
-			  mapped);
-		t->wrong = true;
-	}
 }
 
 static void fail_start(struct pfnmap_test *t)
@@ -298,43 +321,31 @@ static void fail_end(struct pfnmap_test *t)
 static vm_fault_t call(struct pfnmap_test *t, struct vm_fault *vmf,
 		       unsigned int order)
 {
-	struct pfnmap_run run = t->run;
-	vm_fault_t ret, expected;
-	struct part part;
-	bool failed;
+	vm_fault_t ret, expected = VM_FAULT_OOM;
 
 	if (t->unchecked)
-		return vmf_insert_pfnmap_run(vmf, order, &run);
+		return vmf_insert_pfnmap_run(vmf, order, &t->run);
 
-	memcpy(t->model.before, t->model.page,
-	       t->model.nr * sizeof(*t->model.page));
-	expected = model_call(t, vmf, order, &run, &part);
-
-	run.mapped = ULONG_MAX;
 	t->failed = false;
 	fail_start(t);
-	ret = vmf_insert_pfnmap_run(vmf, order, &run);
+	ret = vmf_insert_pfnmap_run(vmf, order, &t->run);
 	fail_end(t);
-	failed = t->failed;
 
 	if (t->nr_calls < ARRAY_SIZE(t->calls))
 		t->calls[t->nr_calls] = (struct call) {
-			.order = order, .ret = (__force u32)ret, .mapped = run.mapped,
+			.order = order, .ret = (__force u32)ret,
 		};
 	t->nr_calls++;
 
-	if (failed && expected == VM_FAULT_NOPAGE &&
-	    run.mapped <= part.hi - part.lo &&
-	    (ret == VM_FAULT_NOPAGE || ret == VM_FAULT_OOM)) {
-		model_cut(t, vmf, &part, ret, run.mapped);
-	} else if (order && ret == VM_FAULT_FALLBACK &&
-		   expected == VM_FAULT_SIGBUS && !run.mapped) {
-		/* As good: the same will be said of a single page. */
-	} else if (ret != expected || run.mapped != part.hi - part.lo) {
-		kunit_err(t->test,
-			  "order %u at %lx: returned %x, mapped %lu; expected %x, %lu\n",
-			  order, vmf->address, ret, run.mapped, expected,
-			  part.hi - part.lo);
+	/* For a lack of memory, nothing is mapped. */
+	if (!t->failed || ret != VM_FAULT_OOM)
+		expected = model_call(t, vmf, order, &t->run);
+	/* As good: the same will be said of a single page. */
+	if (order && ret == VM_FAULT_FALLBACK && expected == VM_FAULT_SIGBUS)
+		return ret;
+	if (ret != expected) {
+		kunit_err(t->test, "order %u at %lx: returned %x, expected %x\n",
+			  order, vmf->address, ret, expected);
 		t->wrong = true;
 	}
 	return ret;
@@ -361,7 +372,7 @@ static vm_fault_t call_api(struct vm_fault *vmf, unsigned int order)
 		return ret;
 	/* A huge entry that can't be made writable is dropped, by the caller. */
 	e = model_at(t, vmf->address);
-	if (e->level > PTE && level_order[e->level] == order)
+	if (e->level > PTE && level_order(e->level) == order)
 		model_zap(t, vmf->address, 1);
 	return ret;
 }
@@ -403,7 +414,6 @@ static int pt_mmap(struct file *file, struct vm_area_struct *vma)
 }
 
 static const struct file_operations pt_fops = {
-	.owner = THIS_MODULE,
 	.mmap = pt_mmap,
 };
 
@@ -489,6 +499,7 @@ unsigned long read_entry(struct mm_struct *mm, unsigned long addr,
 		e->level = PUD;
 #ifdef CONFIG_ARCH_SUPPORTS_PUD_PFNMAP
 		e->pfn = pud_pfn(pud) + ((addr & ~PUD_MASK) >> PAGE_SHIFT);
+		e->prot = rest_of_pud(pud);
 		e->flags = (pud_special(pud) ? E_SPECIAL : 0) |
 			   (pud_write(pud) ? E_WRITE : 0) |
 			   (pud_dirty(pud) ? E_DIRTY : 0) |
@@ -505,6 +516,7 @@ unsigned long read_entry(struct mm_struct *mm, unsigned long addr,
 		e->level = PMD;
 #ifdef CONFIG_ARCH_SUPPORTS_PMD_PFNMAP
 		e->pfn = pmd_pfn(pmd) + ((addr & ~PMD_MASK) >> PAGE_SHIFT);
+		e->prot = rest_of_pmd(pmd);
 		e->flags = (pmd_special(pmd) ? E_SPECIAL : 0) |
 			   (pmd_write(pmd) ? E_WRITE : 0) |
 			   (pmd_dirty(pmd) ? E_DIRTY : 0) |
@@ -519,6 +531,7 @@ unsigned long read_entry(struct mm_struct *mm, unsigned long addr,
 		return 1;
 	e->level = PTE;
 	e->pfn = pte_pfn(pte);
+	e->prot = rest_of_pte(pte);
 	e->flags = (pte_special(pte) ? E_SPECIAL : 0) |
 		   (pte_write(pte) ? E_WRITE : 0) |
 		   (pte_dirty(pte) ? E_DIRTY : 0) |
@@ -548,16 +561,18 @@ bool model_holds(struct pfnmap_test *t, struct mm_struct *mm, u8 flags)
 
 			if (e.level == expected->level &&
 			    e.pfn == expected->pfn &&
+			    e.prot == expected->prot &&
 			    !((e.flags ^ expected->flags) & flags)) {
 				if (e.level)
 					e.pfn++;
 				continue;
 			}
 			kunit_err(t->test,
-				  "at %lx: level %u, pfn %lx, flags %x; expected %u, %lx, %x\n",
-				  page << PAGE_SHIFT, e.level, e.pfn,
+				  "at %lx: level %u, pfn %lx, prot %llx, flags %x; expected %u, %lx, %llx, %x\n",
+				  page << PAGE_SHIFT, e.level, e.pfn, e.prot,
 				  e.flags & flags, expected->level,
-				  expected->pfn, expected->flags & flags);
+				  expected->pfn, expected->prot,
+				  expected->flags & flags);
 			t->wrong = true;
 			return false;
 		}
@@ -606,6 +621,7 @@ struct pfnmap_test *pfnmap_test_create(struct kunit *test)
 	t->pages = vcalloc(MAX_PAGES, sizeof(*t->pages));
 	KUNIT_ASSERT_NOT_NULL(test, t->pages);
 	KUNIT_ASSERT_FALSE(test, pfn_valid(DEVICE_PFN));
+	KUNIT_ASSERT_NE(test, AT, 0);
 
 	t->run.prot = pt_prot(true);
 #ifdef CONFIG_TRANSPARENT_HUGEPAGE

@@ -2,7 +2,9 @@
 #ifndef _PFNMAP_MODEL_H
 #define _PFNMAP_MODEL_H
 
+#include <linux/align.h>
 #include <linux/bits.h>
+#include <linux/memblock.h>
 #include <linux/mm_types.h>
 #include <linux/pfnmap.h>
 #include <linux/sizes.h>
@@ -12,8 +14,11 @@ struct kunit;
 #define PMD_NR		BIT(PMD_ORDER)
 #define PUD_NR		BIT(PUD_ORDER)
 
+/* In an empty address space; a new PGD entry begins here. */
+#define AT		ALIGN_DOWN(TASK_SIZE / 2, PGDIR_SIZE)
+
 /* No memory is there, and nobody accesses it. A multiple of PUD_NR */
-#define DEVICE_PFN	(SZ_64G >> PAGE_SHIFT)
+#define DEVICE_PFN	ALIGN(max(max_pfn, SZ_64G >> PAGE_SHIFT), PUD_NR)
 
 enum level { NONE, PTE, PMD, PUD };
 
@@ -26,6 +31,7 @@ enum level { NONE, PTE, PMD, PUD };
 /* What is mapped at one page of the address space */
 struct entry {
 	unsigned long pfn;
+	u64 prot;		/* the whole pgprot, but for what flags have */
 	u8 level;		/* enum level: of the entry that maps it */
 	u8 flags;
 };
@@ -37,7 +43,6 @@ struct entry {
 struct model {
 	unsigned long first, nr, max;
 	struct entry *page;
-	struct entry *before;		/* the last call of the API */
 	bool *has_ptes;			/* by PMD: there is a table of PTEs */
 	bool *has_pmds;			/* by PUD: there is a table of PMDs */
 };
@@ -52,7 +57,6 @@ struct model {
 struct call {
 	unsigned int order;
 	u32 ret;
-	unsigned long mapped;
 };
 
 #define NR_BLOCKS	4

@@ -11,7 +11,7 @@
 
 #include "exporters.h"
 
-#define ALL_PAGES		SIZE_MAX	/* for .pages_per_fault */
+#define PAGE_TABLE_PAGES	512	/* for .pages_per_fault */
 #define TTM_PAGES_PER_FAULT	16		/* TTM_BO_VM_NUM_PREFAULT */
 
 /*
@@ -43,7 +43,7 @@ const struct exporter all_exporters[] = {
 		.fixtures = FOR_MAPPING | FOR_READONLY | FOR_STRESS,
 		.pages = 6,
 		/* cma_heap_vm_huge_fault(): a page table */
-		.pages_per_fault = 512,
+		.pages_per_fault = PAGE_TABLE_PAGES,
 	}, {
 		/*
 		 * Heaps of CONFIG_DMABUF_TEST_HEAP: dma_mmap_coherent(), and
@@ -101,7 +101,7 @@ const struct exporter all_exporters[] = {
 		.exp_name = "udmabuf",
 		.fixtures = FOR_MAPPING | FOR_MEMFD | FOR_STRESS | FOR_MODES,
 		.pages = 7,
-		.pages_per_fault = ALL_PAGES,
+		.pages_per_fault = PAGE_TABLE_PAGES,
 	}, {
 		/* Its pages in reverse order */
 		.name = "udmabuf_list",
@@ -111,7 +111,7 @@ const struct exporter all_exporters[] = {
 		.pages = 7,
 		/* list_limit of udmabuf.c is 1024. */
 		.max_pages = 1021,
-		.pages_per_fault = ALL_PAGES,
+		.pages_per_fault = PAGE_TABLE_PAGES,
 	}, {
 		/* A memfd of hugetlb pages */
 		.name = "udmabuf_huge",
@@ -120,7 +120,7 @@ const struct exporter all_exporters[] = {
 		.fixtures = FOR_MAPPING | FOR_MEMFD | FOR_STRESS,
 		.granule = 2UL << 20,
 		.pages = 2,
-		.pages_per_fault = ALL_PAGES,
+		.pages_per_fault = PAGE_TABLE_PAGES,
 	}, {
 		/* Transparent huge pages */
 		.name = "udmabuf_thp",
@@ -129,7 +129,7 @@ const struct exporter all_exporters[] = {
 		.exp_name = "udmabuf",
 		.fixtures = FOR_STRESS,
 		.pages = 7,
-		.pages_per_fault = ALL_PAGES,
+		.pages_per_fault = PAGE_TABLE_PAGES,
 	}, {
 		/*
 		 * drm_gem_shmem_helper.c. vgem's mappings are write-combining;
