@@ -34,8 +34,8 @@
  *	What is inconsistent is passed on to dma_buf_export().
  * @flags: in: DMA_BUF_TEST_HAS_PIN ... DMA_BUF_TEST_FAIL_MAP
  * @open_flags: in: O_RDWR or O_RDONLY, and O_CLOEXEC
- * @fd: out: the dma-buf
- * @reserved: must be zero
+ *
+ * The ioctl returns a file descriptor of the dma-buf.
  */
 struct dma_buf_test_export {
 	__u64 size;
@@ -43,8 +43,6 @@ struct dma_buf_test_export {
 	__u32 modes;
 	__u32 flags;
 	__u32 open_flags;
-	__s32 fd;
-	__u32 reserved;
 };
 
 /* The devices that can be attached */
@@ -72,9 +70,9 @@ struct dma_buf_test_export {
  *	goes with no other flag than DMA_BUF_TEST_LEAK, and with no @modes.
  *	DMA_BUF_TEST_UNMAP_* need DMA_BUF_TEST_INVALIDATE and exclude each other.
  * @delay_ms: in: for DMA_BUF_TEST_UNMAP_LATE, milliseconds up to 10000, else 0
- * @id: out: the importer, to be used with this open file
- * @mode: out: the DMA_BUF_MODE_* that the attachment got
- * @reserved: must be zero
+ *
+ * The ioctl returns the id of the importer, which is valid for this open file
+ * and greater than 0.
  */
 struct dma_buf_test_attach {
 	__s32 fd;
@@ -82,9 +80,6 @@ struct dma_buf_test_attach {
 	__u32 modes;
 	__u32 flags;
 	__u32 delay_ms;
-	__u32 id;
-	__u32 mode;
-	__u32 reserved;
 };
 
 /**
@@ -92,7 +87,6 @@ struct dma_buf_test_attach {
  *	DMA_BUF_TEST_DETACH, DMA_BUF_TEST_PIN, DMA_BUF_TEST_UNPIN,
  *	DMA_BUF_TEST_MAP, DMA_BUF_TEST_UNMAP
  * @id: in: of DMA_BUF_TEST_ATTACH
- * @reserved: must be zero
  *
  * An @id that there isn't is -ENOENT, here and in all ioctls that take one.
  *
@@ -104,7 +98,6 @@ struct dma_buf_test_attach {
  */
 struct dma_buf_test_importer {
 	__u32 id;
-	__u32 reserved;
 };
 
 /* Directions of DMA_BUF_TEST_DMA */
@@ -137,7 +130,7 @@ struct dma_buf_test_dma {
  * struct dma_buf_test_importer_info - look at an importer
  *	(DMA_BUF_TEST_IMPORTER_INFO)
  * @id: in: of DMA_BUF_TEST_ATTACH
- * @mode: out: dma_buf_attachment_mode()
+ * @mode: out: the DMA_BUF_MODE_* that the attachment got
  * @mapped: out: 1 if it has a mapping that is valid, 2 if it has one that was
  *	invalidated and not unmapped yet, else 0
  * @pins: out: pins of its own that it holds
@@ -162,7 +155,6 @@ struct dma_buf_test_importer_info {
 /**
  * struct dma_buf_test_buffer - what DMA_BUF_TEST_MOVE takes
  * @fd: in: a dma-buf of DMA_BUF_TEST_EXPORT, else -EINVAL
- * @reserved: must be zero
  *
  * Moves the buffer to other pages, with its content. Importers are told and CPU
  * mappings zapped. -EBUSY if it is pinned; -EOPNOTSUPP if it does not offer
@@ -170,7 +162,6 @@ struct dma_buf_test_importer_info {
  */
 struct dma_buf_test_buffer {
 	__s32 fd;
-	__u32 reserved;
 };
 
 /**
@@ -227,11 +218,15 @@ struct dma_buf_test_dma_mask {
 	__u32 bits;
 };
 
+/*
+ * The argument is written back by those that are _IOWR only. What the others make
+ * is returned, so nothing is left behind when an argument can't be written to.
+ */
 #define DMA_BUF_TEST_BASE		'T'
 #define DMA_BUF_TEST_EXPORT \
-	_IOWR(DMA_BUF_TEST_BASE, 0x40, struct dma_buf_test_export)
+	_IOW(DMA_BUF_TEST_BASE, 0x40, struct dma_buf_test_export)
 #define DMA_BUF_TEST_ATTACH \
-	_IOWR(DMA_BUF_TEST_BASE, 0x41, struct dma_buf_test_attach)
+	_IOW(DMA_BUF_TEST_BASE, 0x41, struct dma_buf_test_attach)
 #define DMA_BUF_TEST_DETACH \
 	_IOW(DMA_BUF_TEST_BASE, 0x42, struct dma_buf_test_importer)
 #define DMA_BUF_TEST_PIN \

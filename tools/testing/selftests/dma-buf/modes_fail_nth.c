@@ -27,6 +27,7 @@ struct sweep {
 	char *view;
 	char *data;
 	struct dma_buf_test_attach attach;
+	__u32 id;		/* of the importer */
 	int made;		/* fd that a step has made, or -1 */
 };
 
@@ -79,22 +80,27 @@ static int step_export_huge(struct sweep *s)
 
 static int step_attach(struct sweep *s)
 {
-	return testdev_attach(s->dev.fd, &s->attach);
+	int id = testdev_attach(s->dev.fd, &s->attach);
+
+	if (id < 0)
+		return id;
+	s->id = id;
+	return 0;
 }
 
 static int step_detach(struct sweep *s)
 {
-	return testdev_detach(s->dev.fd, s->attach.id);
+	return testdev_detach(s->dev.fd, s->id);
 }
 
 static int step_map(struct sweep *s)
 {
-	return testdev_map(s->dev.fd, s->attach.id);
+	return testdev_map(s->dev.fd, s->id);
 }
 
 static int step_unmap(struct sweep *s)
 {
-	return testdev_unmap(s->dev.fd, s->attach.id);
+	return testdev_unmap(s->dev.fd, s->id);
 }
 
 /* After a DMA that has failed, there may be a mapping or not. */
@@ -110,7 +116,7 @@ static int step_read(struct sweep *s)
 	int ret;
 
 	memset(s->data, 0, PAGES * page_size);
-	ret = testdev_read(s->dev.fd, s->attach.id, 0, s->data,
+	ret = testdev_read(s->dev.fd, s->id, 0, s->data,
 			   PAGES * page_size);
 	if (!ret && wrong_page(s->data, 0, PAGES, SEED) != -1)
 		ret = -EILSEQ;
@@ -120,18 +126,18 @@ static int step_read(struct sweep *s)
 static int step_write(struct sweep *s)
 {
 	fill(s->data, 0, PAGES, SEED);
-	return testdev_write(s->dev.fd, s->attach.id, 0, s->data,
+	return testdev_write(s->dev.fd, s->id, 0, s->data,
 			     PAGES * page_size);
 }
 
 static int step_pin(struct sweep *s)
 {
-	return testdev_pin(s->dev.fd, s->attach.id);
+	return testdev_pin(s->dev.fd, s->id);
 }
 
 static int step_unpin(struct sweep *s)
 {
-	return testdev_unpin(s->dev.fd, s->attach.id);
+	return testdev_unpin(s->dev.fd, s->id);
 }
 
 static int step_move(struct sweep *s)
@@ -188,28 +194,30 @@ static int step_life(struct sweep *s)
 	struct testdev dev = s->dev;
 	bool may_pin = attach.flags != STATIC;
 	__u64 word = 1, seen = 0;
-	int ret;
+	int id, ret;
 
 	ret = step_export_scattered(s);
 	if (ret)
 		return ret;
 	attach.fd = s->made;
-	ret = testdev_attach(dev.fd, &attach);
-	if (ret)
+	id = testdev_attach(dev.fd, &attach);
+	if (id < 0) {
+		ret = id;
 		goto out;
-	ret = testdev_map(dev.fd, attach.id) ?:
-	      testdev_write(dev.fd, attach.id, 0, &word, sizeof(word));
+	}
+	ret = testdev_map(dev.fd, id) ?:
+	      testdev_write(dev.fd, id, 0, &word, sizeof(word));
 	if (!ret && may_pin)
-		ret = testdev_pin(dev.fd, attach.id) ?:
-		      testdev_unpin(dev.fd, attach.id);
-	if (!ret && attach.mode == MOVABLE)
+		ret = testdev_pin(dev.fd, id) ?:
+		      testdev_unpin(dev.fd, id);
+	if (!ret && attach.flags == CALLBACK && !attach.modes)
 		ret = testdev_move(dev.fd, s->made);
-	ret = ret ?: testdev_read(dev.fd, attach.id, 0, &seen, sizeof(seen)) ?:
-		     testdev_unmap(dev.fd, attach.id);
+	ret = ret ?: testdev_read(dev.fd, id, 0, &seen, sizeof(seen)) ?:
+		     testdev_unmap(dev.fd, id);
 	if (!ret && seen != word)
 		ret = -EILSEQ;
 	/* Whatever has failed, this works. */
-	if (testdev_detach(dev.fd, attach.id))
+	if (testdev_detach(dev.fd, id))
 		ret = -EILSEQ;
 out:
 	undo_made(s);
