@@ -43,21 +43,11 @@ export CCACHE_MAXSIZE ?= 5G
 
 # One make at a time in a work directory; the lock goes with the process.
 LOCKED	= flock -o $(WORK)/.lock
-# A device that is gone from our guest must not make our tests skip.
-verdict	= guest/verdict --no-skip '^(guest|kunit|kselftest)/'
+# Our own tests must not skip a case, or a missing device would go unnoticed.
+verdict	= guest/verdict/verdict --no-skip '^(guest|kunit|kselftest)/'
 series	= BASE=$(BASEDIR) OUT=$(OUT)/series scripts/series
 
 .DEFAULT_GOAL := help
-.PHONY: help
-help:	## this text
-	@echo 'make run       from a bare Debian to a booted guest that shows what the series does'
-	@echo 'make check     everything tested; ends with "N passed, N failed"'
-	@echo
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-	@echo
-	@echo 'Variables: T=glob (kselftest), KASAN=1, LINUX=dir (a 7.3 tree of yours),'
-	@echo '  CMD= FILES= MEM= SMP= KARGS= QEMU_ARGS= BASE=1 ICOUNT=1 (guest), PATCH=SET/topic.patch'
-	@echo '  (refresh), SET= (series, bisect)'
 
 # The kernel that make guest and make shell boot
 export CMD FILES MEM SMP KARGS QEMU_ARGS ICOUNT
@@ -73,29 +63,25 @@ endif
 
 # Steps that the targets are made of
 
-.PHONY: packages base tree kernel tests
+.PHONY: packages bench-packages cross-packages
 packages:
 	@scripts/packages build guest lint
 
+bench-packages:
+	@scripts/packages bench
+
+cross-packages:
+	@scripts/packages cross
+
+.PHONY: base base-kernel bench-kernel bench-base-kernel tests
 base: packages
 	@mkdir -p $(WORK) $(OUT)
 	@base/fetch $(CACHE) >$(WORK)/base.$$$$ && mv $(WORK)/base.$$$$ $(WORK)/base || \
 		{ rm -f $(WORK)/base.$$$$; exit 1; }
 
-tree: base	## the build tree: the base with the series applied
-	@BASE=$(BASEDIR) $(LOCKED) scripts/tree
-
-kernel: tree	## the patched kernel with all debug options
-	@$(LOCKED) scripts/kernel $(TREE) $(OBJ) $(CONFIG)
-
-.PHONY: base-kernel
 base-kernel: base
 	@mkdir -p $(BASEOBJ)
 	@flock -o $(BASEOBJ)/.lock scripts/kernel $(BASEDIR) $(BASEOBJ) $(BASECONFIG)
-
-.PHONY: bench-packages bench-kernel bench-base-kernel
-bench-packages:
-	@scripts/packages bench
 
 bench-kernel: tree
 	@$(LOCKED) scripts/kernel $(TREE) $(BENCHOBJ) $(BENCHCONFIG)
@@ -107,19 +93,32 @@ bench-base-kernel: base
 tests: kernel
 	@$(LOCKED) scripts/selftests $(TREE) $(OBJ) $(TESTS)
 
-# What one asks for
+##@ Use
 
-.PHONY: run kunit kselftest neighbours check bench guest shell
+.PHONY: run guest shell bench kernel
 run: tests	## show each capability on real buffers, as tables
-	@guest/check $(OBJ) $(TESTS) $(OUT)/run 'guest/*' kselftest/dma-buf/mmap \
-		kselftest/dma-buf/mmap_pages kselftest/dma-buf/modes \
-		kselftest/dma-buf/modes_move
-	@ok=0; show() { awk -v tag=$$1 -v head="$$2" -v merge=$$3 -f guest/table.awk $(OUT)/run/tap.log || ok=1; }; \
-		show attempt "attempt on a mapping of" 1; \
-		show mode "importer accepts, exporter offers"; \
-		echo "P pinned, R revocable, M movable"; \
-		show move "a buffer that moves"; \
-		echo; $(verdict) $(OUT)/run && exit $$ok
+	@guest/run $(OBJ) $(TESTS) $(OUT)/run $(verdict)
+
+guest:	## run CMD in the guest, FILES=dir under /files; BASE=1: unpatched; ICOUNT=1: ns are instructions
+	@$(MAKE) --no-print-directory $(GUESTDEP) >&2
+	@guest/cmd $(GUESTOBJ) '$(GUESTTESTS)' $(OUT)/guest
+
+shell: $(GUESTDEP)	## a prompt in the guest
+	@guest/cmd --shell $(GUESTOBJ) '$(GUESTTESTS)' $(OUT)/guest
+
+bench: bench-packages bench-base-kernel bench-kernel	## instructions of mapping and attaching: base and series
+	@$(LOCKED) scripts/kernel $(TREE) $(BENCHOBJ) $(BENCHCONFIG) -- headers
+	@bench/run $(BENCHBASEOBJ) $(BENCHOBJ) $(OUT)/bench
+
+kernel: tree	## the patched kernel with all debug options
+	@$(LOCKED) scripts/kernel $(TREE) $(OBJ) $(CONFIG)
+
+##@ Test
+
+.PHONY: check kunit kselftest neighbours baseline
+check: tests test-tools	## the tools' own tests, KUnit, kselftests, neighbours
+	@guest/check $(OBJ) $(TESTS) $(OUT)/check '*'
+	@$(verdict) --junit $(OUT)/junit.xml $(OUT)/check
 
 kunit: tests	## our KUnit suites
 	@guest/check $(OBJ) $(TESTS) $(OUT)/kunit 'kunit/*'
@@ -133,56 +132,54 @@ neighbours: tests	## the tests of the tree that dma-buf could break
 	@guest/check $(OBJ) $(TESTS) $(OUT)/neighbours 'neighbour/*'
 	@$(verdict) $(OUT)/neighbours
 
-check: tests test-tools	## the tools' own tests, KUnit, kselftests, neighbours
-	@guest/check $(OBJ) $(TESTS) $(OUT)/check '*'
-	@$(verdict) --junit $(OUT)/junit.xml $(OUT)/check
+baseline: base-kernel tests	## the neighbours on the unpatched base, against known-failures.base
+	@guest/check $(BASEOBJ) $(TESTS) $(OUT)/baseline 'neighbour/*'
+	@$(verdict) --known guest/verdict/known-failures.base $(OUT)/baseline
 
-bench: bench-packages bench-base-kernel bench-kernel	## instructions of mapping and attaching: base and series
-	@$(LOCKED) scripts/kernel $(TREE) $(BENCHOBJ) $(BENCHCONFIG) -- headers
-	@bench/run $(BENCHBASEOBJ) $(BENCHOBJ) $(OUT)/bench
+##@ Series
 
-guest:	## run CMD in the guest, FILES=dir under /files; BASE=1: unpatched; ICOUNT=1: ns are instructions
-	@$(MAKE) --no-print-directory $(GUESTDEP) >&2
-	@guest/cmd $(GUESTOBJ) '$(GUESTTESTS)' $(OUT)/guest
+.PHONY: tree where refresh series bisect cross lint
+tree: base	## the build tree: the base with the series applied
+	@BASE=$(BASEDIR) $(LOCKED) scripts/tree
 
-shell: $(GUESTDEP)	## a prompt in the guest
-	@guest/cmd --shell $(GUESTOBJ) '$(GUESTTESTS)' $(OUT)/guest
-
-.PHONY: where
 where:	## where the build tree is
 	@echo $(TREE)
-
-# The series
-
-.PHONY: series refresh bisect lint cross cross-packages baseline test-tools
-series: tree	## the mails of each set in out/series, proved against the base; SET= one
-	@$(series) mail $(SET)
 
 refresh: base	## put edits and commits of the build tree into their patches
 	@$(series) refresh $(PATCH)
 
+series: tree	## the mails of each set in out/series, proved against the base; SET= one
+	@$(series) mail $(SET)
+
 bisect: tree cross-packages	## build the touched objects at every patch; SET= one on what it stands on
 	@BASE=$(BASEDIR) $(LOCKED) scripts/bisect $(WORK) $(SET)
-
-lint: tree	## checkpatch, shellcheck, kernel-doc, sparse and W=1 on what we touch
-	@BASE=$(BASEDIR) OUT=$(OUT)/series scripts/lint
-
-cross-packages:
-	@scripts/packages cross
 
 cross: tree cross-packages	## compile what we touch for x86, ARM and arm64, W=1 against the base
 	@BASE=$(BASEDIR) OUT=$(OUT)/series $(LOCKED) scripts/cross
 
-test-tools: packages	## the tests of the series tool, the base, the verdict and the benchmark
+lint: tree	## checkpatch, shellcheck, kernel-doc, sparse and W=1 on what we touch
+	@BASE=$(BASEDIR) OUT=$(OUT)/series scripts/lint
+
+##@ Upkeep
+
+.PHONY: test-tools clean distclean
+test-tools: packages	## the tests of the series tool, the base, the guest's tools and the benchmark
 	@scripts/test-tools
 
-baseline: base-kernel tests	## the neighbours on the unpatched base, against guest/known-failures.base
-	@guest/check $(BASEOBJ) $(TESTS) $(OUT)/baseline 'neighbour/*'
-	@$(verdict) --known guest/known-failures.base $(OUT)/baseline
-
-.PHONY: clean distclean
 clean:	## remove this checkout's build tree and output
 	rm -rf $(WORK) $(OUT)
 
 distclean: clean	## ... and the base, objects and ccache of all checkouts
 	rm -rf $(CACHE)
+
+# A heading is a line "##@ TEXT", and a target's line is what follows its ##.
+.PHONY: help
+help:	## this text
+	@echo 'make run       from a bare Debian to a booted guest that shows what the series does'
+	@echo 'make check     everything tested; ends with "N passed, N failed"'
+	@awk -F ':.*## ' '/^##@ / { print "\n" substr($$0, 5) } \
+		/^[a-z-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo
+	@echo 'Variables: T=glob (kselftest), KASAN=1, LINUX=dir (a 7.3 tree of yours),'
+	@echo '  CMD= FILES= MEM= SMP= KARGS= QEMU_ARGS= BASE=1 ICOUNT=1 (guest), PATCH=SET/topic.patch'
+	@echo '  (refresh), SET= (series, bisect)'

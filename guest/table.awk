@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# The lines "# TAG: ROW | COLUMN | CELL" of a tap.log as a table, rows and
-# columns in the order of appearance.
+# Print the lines "# TAG: ROW | COLUMN | CELL" of a tap.log as a table, with rows
+# and columns in the order of their first lines.
 #
 #	awk -v tag=TAG -v head='what the rows are' [-v merge=1] \
 #		-f guest/table.awk tap.log
 #
-# With merge, columns that are the same in all rows are one, under the names of
-# all of them.
+# With merge, columns with equal cells in all rows become one, whose heading has
+# all their names.
 
 BEGIN { start = "# " tag ": " }
 
@@ -23,13 +23,14 @@ index($0, start) == 1 {
 		w0 = length(f[1])
 }
 
-# The text of a column's row
+# The cell in row @r and column @c
 function text(r, c,	k) {
 	k = what[r] SUBSEP name[c]
 	return (k in cell) ? cell[k] : "-"
 }
 
-function all_of(c,	r, s) {
+# Columns with the same key are merged.
+function key(c,	r, s) {
 	if (!merge)
 		return c
 	for (r = 1; r <= rows; r++)
@@ -45,9 +46,10 @@ END {
 	if (length(head) > w0)
 		w0 = length(head)
 
-	# What is shown: column first[g] of each group, below up to lines names
+	# A group of columns is printed as its first column, first[g], under up
+	# to "lines" names.
 	for (c = 1; c <= cols; c++) {
-		s = all_of(c)
+		s = key(c)
 		if (!(s in group)) { group[s] = ++groups; first[groups] = c }
 		g = group[s]
 		title[g, ++names[g]] = name[c]

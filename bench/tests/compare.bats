@@ -62,8 +62,45 @@ fails() { judge; [ "$status" -eq 1 ]; [ "$(grep -c error: <<<"$output")" -eq 1 ]
 
 @test "over 2 % more is a regression, and the row is named" {
 	becomes 10201 series
-	fails 'fault, vgem, 4 KiB: regression, 10201 and not 10000 instructions \(\+2\.01 %\)'
+	fails 'fault, vgem, 4 KiB: regression, 10201 and not 10000 instructions \(\+2\.01 %, limit 2 %\)'
 	has ' 1\.020 +regression$'
+}
+
+# A row beside vgem's, with its cost on the base and in the series
+beside()	# OPERATION BASE SERIES
+{
+	row base 1 "$1" heap 4096 "$2"
+	row base 2 "$1" heap 4096 "$2"
+	row series 1 "$1" heap 4096 "$3"
+	row series 2 "$1" heap 4096 "$3"
+}
+
+@test "a map may cost 5 % more, the table says so" {
+	beside "map static" 1000 1050
+	beside "mapped" 1000 1020
+	passes
+	has '"map" 5 %'
+}
+
+@test "over 5 % more is a regression of a map" {
+	beside "map dynamic" 1000 1051
+	fails 'map dynamic, heap, 4 KiB: regression, 1051 and not 1000 instructions \(\+5\.10 %, limit 5 %\)'
+}
+
+@test "only a map may cost 5 % more" {
+	beside "mapped" 1000 1050
+	fails 'mapped, heap, 4 KiB: regression, .* limit 2 %'
+}
+
+@test "an attach may cost 10 % more, the table says so" {
+	beside "attach static" 1000 1100
+	passes
+	has '"attach" 10 %'
+}
+
+@test "over 10 % more is a regression of an attach" {
+	beside "attach dynamic" 1000 1101
+	fails 'attach dynamic, heap, 4 KiB: regression, 1101 and not 1000 instructions \(\+10\.10 %, limit 10 %\)'
 }
 
 @test "two instructions are no regression of a few, three are" {

@@ -15,8 +15,8 @@
 #include "dma-buf-internal.h"
 
 /*
- * Does the core keep the attachment pinned from attach to detach? Importers
- * that declare no modes pin by themselves, or are pinned while they map.
+ * Does the core pin the attachment from attach to detach? Importers that
+ * declare no modes pin by themselves, or are pinned while they map.
  */
 static bool core_pins(const struct dma_buf_attachment *attach)
 {
@@ -82,11 +82,11 @@ static void drop_leftovers(struct dma_buf_attachment *attach)
 }
 
 /**
- * dma_buf_attach_del - end what dma_buf_attach_add() began
+ * dma_buf_attach_del - undo dma_buf_attach_add()
  * @attach:	attachment, on the buffer's list
  *
- * Pins and mappings that the importer has left are dropped, with one WARN for
- * each importing driver.
+ * Drops pins and mappings that the importer has left, with one WARN for each
+ * importing driver.
  *
  * Context: Process context, may sleep. Holds the reservation lock.
  */
@@ -159,12 +159,12 @@ void dma_buf_attach_unpin(struct dma_buf_attachment *attach)
 }
 
 /**
- * dma_buf_attach_new_mapping - have a record for a mapping
+ * dma_buf_attach_new_mapping - make a record of a mapping
  * @attach:	attachment that is about to be mapped
  *
- * The caller sets sgt and dir once the exporter has mapped. Done beforehand, so
- * that nothing can fail after that. An attachment's only mapping needs no
- * allocation.
+ * Call this before the exporter maps, because nothing may fail afterwards. The
+ * caller sets sgt and dir when the exporter has mapped. The only mapping of an
+ * attachment needs no allocation.
  *
  * Context: Process context, may sleep. Holds the reservation lock.
  * Return: the record, on the list of the attachment's mappings, or NULL if
@@ -190,10 +190,10 @@ dma_buf_attach_new_mapping(struct dma_buf_attachment *attach)
 /**
  * dma_buf_attach_find_mapping - find the record of a mapping
  * @attach:	attachment that was mapped
- * @sgt:	what the importer got for it
+ * @sgt:	table that the importer got for the mapping
  *
- * An exporter may return the same table twice, and then any record of it will
- * do.
+ * An exporter may return the same table twice. Any record of that table is then
+ * the right one.
  *
  * Context: Holds the reservation lock.
  * Return: the record, or NULL if @sgt is no mapping of @attach.
@@ -214,8 +214,8 @@ dma_buf_attach_find_mapping(struct dma_buf_attachment *attach,
 
 /**
  * dma_buf_attach_free_mapping - forget a mapping
- * @attach:	attachment that it is a mapping of
- * @mapping:	its record, which may be freed
+ * @attach:	attachment of the mapping
+ * @mapping:	record of the mapping, which may be freed
  *
  * Context: Holds the reservation lock.
  */
@@ -257,8 +257,8 @@ void dma_buf_attach_unmap(struct dma_buf_attachment *attach,
 
 #ifdef CONFIG_LOCKDEP
 /*
- * Held around invalidate_mappings: what the importer locks there comes after it.
- * dma_resv_lockdep() says at boot what comes before it.
+ * Held around invalidate_mappings. Locks of the importer nest inside.
+ * dma_resv_lockdep() teaches lockdep at boot which locks are outside.
  */
 struct lockdep_map dma_buf_invalidate_lockdep_map =
 	STATIC_LOCKDEP_MAP_INIT("dma_buf_invalidate_mappings",
@@ -281,9 +281,9 @@ void dma_buf_attach_invalidate(struct dma_buf_attachment *attach)
 	trace_dma_buf_invalidate_mappings(attach);
 
 	/*
-	 * As a trylock: an eviction may come from reclaim, with a reservation
-	 * lock that was only tried, and call the importers of a second buffer
-	 * from the callback of a first.
+	 * As a trylock, because callbacks may nest: an eviction from reclaim
+	 * tries the reservation lock, and may invalidate a second buffer in the
+	 * callback of a first.
 	 */
 	lock_map_acquire_try(&dma_buf_invalidate_lockdep_map);
 	attach->importer_ops->invalidate_mappings(attach);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Functions that files of the dma-buf core have for each other, and for no
- * driver
+ * Functions that the files of the dma-buf core call in each other. Drivers don't
+ * call them.
  */
 
 #ifndef _DMA_BUF_INTERNAL_H

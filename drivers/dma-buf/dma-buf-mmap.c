@@ -21,7 +21,7 @@
  *
  * So each userspace mapping of a dma-buf is %VM_PFNMAP: page table entries are
  * special, there is no &struct page for mm to find, and get_user_pages() fails,
- * slow and fast. Two more things follow:
+ * slow and fast. Three more rules follow:
  *
  * - %VM_MIXEDMAP must not be set. It lets vm_normal_page() hand out the page of
  *   an entry that isn't special.
@@ -29,19 +29,19 @@
  *   a PFN mapping, no longer the buffer's memory, and within get_user_pages()'
  *   reach. A shared mapping, or a private one that can never be written, is
  *   fine.
+ * - vm_ops must not be NULL, because mm takes such a mapping for anonymous
+ *   memory.
  *
- * And vm_ops must not be NULL, as that means anonymous memory to mm.
+ * The core checks the flags after &dma_buf_ops.mmap, because drivers may change
+ * flags there: amdgpu clears VM_MAYWRITE so that a private PROT_NONE mapping
+ * stays possible.
  *
- * The core looks at the result of &dma_buf_ops.mmap and not at the way there,
- * because drivers may legitimately change flags in it: amdgpu clears
- * VM_MAYWRITE so that a private PROT_NONE mapping stays possible.
- *
- * It looks once, and at flags. What can't be seen from them is up to the
- * exporter: a fault handler that sets &vm_fault.page in a %VM_PFNMAP mapping
- * puts an ordinary entry there, which get_user_pages_fast() takes.
+ * The core checks once, and flags only. The exporter has to keep fault handlers
+ * right: a handler that sets &vm_fault.page in a %VM_PFNMAP mapping makes an
+ * ordinary entry, which get_user_pages_fast() takes.
  */
 
-/* What is wrong with a mapping that the exporter says is done; NULL if fine */
+/* Defect of a mapping that the exporter has made; NULL if there is none */
 static const char *mmap_defect(const struct vm_area_struct *vma)
 {
 	if (!vma_test(vma, VMA_PFNMAP_BIT))
@@ -56,20 +56,20 @@ static const char *mmap_defect(const struct vm_area_struct *vma)
 }
 
 /*
- * Take back what a successful &dma_buf_ops.mmap did. The caller of an ->mmap
- * that fails drops vma->vm_file, but it calls no vm_ops on that path.
+ * Undo a successful &dma_buf_ops.mmap. If ->mmap fails, mm drops vma->vm_file,
+ * but calls no vm_ops.
  */
 static void undo_mmap(struct vm_area_struct *vma)
 {
 	/*
 	 * Entries go first: close may drop the reference that keeps the memory
-	 * behind them. No fault can bring them back, the VMA isn't in the tree.
+	 * behind them. No fault can bring entries back: the VMA isn't linked yet.
 	 */
 	if (IS_ENABLED(CONFIG_MMU))
 		zap_vma(vma);
 	if (vma->vm_ops && vma->vm_ops->close)
 		vma->vm_ops->close(vma);
-	/* Nobody shall call the exporter's hooks again, close in particular. */
+	/* mm must not call the exporter's vm_ops again, close in particular. */
 	vma->vm_ops = &vma_dummy_vm_ops;
 	vma->vm_private_data = NULL;
 }
@@ -90,14 +90,14 @@ static int refuse_mmap(struct dma_buf *dmabuf, struct vm_area_struct *vma,
 /**
  * dma_buf_mmap_exporter - let the exporter map its buffer, and check the result
  * @dmabuf:	buffer to map; its &dma_buf_ops.mmap is set
- * @vma:	VMA to map it in, not linked yet, with no vm_ops of anybody; the
+ * @vma:	VMA to map the buffer in, not linked yet, with empty vm_ops; the
  *		range has been checked against the size of @dmabuf, vm_pgoff is
- *		the page index in @dmabuf, vm_file the dma-buf's file
+ *		the page index in @dmabuf, vm_file is the dma-buf's file
  *
- * If the exporter's mapping is not what "DOC: userspace mappings are PFN
- * mappings" asks for, it is undone, with one WARN for each exporter, by name
- * and module. There is no WARN if userspace asked for a copy-on-write mapping,
- * as that isn't the exporter's fault.
+ * A mapping that breaks a rule of "DOC: userspace mappings are PFN mappings" is
+ * undone, with one WARN for each exporter, by name and module. There is no WARN
+ * if userspace asked for a copy-on-write mapping, because that isn't the
+ * exporter's fault.
  *
  * Context: Process context, holds the mmap_lock of @vma's mm for writing and
  * not the reservation lock of @dmabuf. May sleep.
@@ -111,7 +111,7 @@ int dma_buf_mmap_exporter(struct dma_buf *dmabuf, struct vm_area_struct *vma)
 	int ret;
 
 	lockdep_assert_held_write(&vma->vm_mm->mmap_lock);
-	/* Exporters take it, some in mmap, all in their fault handlers. */
+	/* Exporters may take this lock in mmap and in their fault handlers. */
 	lockdep_assert_not_held(&dmabuf->resv->lock.base);
 
 	ret = dmabuf->ops->mmap(dmabuf, vma);
@@ -123,7 +123,7 @@ int dma_buf_mmap_exporter(struct dma_buf *dmabuf, struct vm_area_struct *vma)
 		return refuse_mmap(dmabuf, vma, defect,
 				   !vma_flags_is_cow_mapping(&asked));
 
-	/* Nothing is behind the end; mremap() needn't try to grow it. */
+	/* mremap() must not grow the mapping beyond the range that was checked. */
 	if (!vma_test(vma, VMA_DONTEXPAND_BIT))
 		vm_flags_set(vma, VM_DONTEXPAND);
 	return 0;

@@ -21,32 +21,33 @@
 /**
  * DOC: attachment modes
  *
- * A device that is attached to a dma-buf depends on what the exporter does with
- * the memory behind it. There are three modes:
+ * An exporter may move the memory of a dma-buf, or take it away, while a device
+ * is attached. The mode of an attachment says what the importer has to expect.
+ * There are three modes:
  *
  * %DMA_BUF_MODE_PINNED
- *   The buffer stays where it is, and accessible, for as long as the attachment
- *   is pinned.
+ *   The buffer stays where it is, and stays accessible, for as long as the
+ *   attachment is pinned.
  *
  * %DMA_BUF_MODE_REVOCABLE
  *   The buffer stays where it is, but access may be taken away, and given back.
- *   The importer learns of it by &dma_buf_attach_ops.invalidate_mappings, and
- *   unmaps in bounded time.
+ *   &dma_buf_attach_ops.invalidate_mappings tells the importer, which unmaps in
+ *   bounded time.
  *
  * %DMA_BUF_MODE_MOVABLE
  *   The buffer may move at any time. After
- *   &dma_buf_attach_ops.invalidate_mappings the importer maps it again before
- *   its next use, and that works. It may pin the buffer for a while.
+ *   &dma_buf_attach_ops.invalidate_mappings the importer maps the buffer again
+ *   before its next use, which always works. The importer may pin the buffer
+ *   for a while.
  *
  * The exporter offers modes, for each buffer, in &dma_buf_export_info.modes.
- * The importer accepts modes, in &dma_buf_attach_ops.modes. The core picks one
- * of those in both, and the attach fails with -EOPNOTSUPP if there is none. The
- * order is movable, revocable, pinned: whoever needs a stronger promise accepts
- * less. The mode doesn't change until detach, and dma_buf_attachment_mode()
- * tells it.
+ * The importer accepts modes, in &dma_buf_attach_ops.modes. The core picks a
+ * mode that is in both masks. If there is none, the attach fails with
+ * -EOPNOTSUPP. Movable comes first, then revocable, then pinned, so an importer
+ * that needs a stronger promise accepts fewer modes. The mode doesn't change
+ * until detach. dma_buf_attachment_mode() returns it.
  *
- * Drivers that declare nothing work as they did before there were modes; what
- * they offer and accept then follows from their ops, see
+ * If a driver declares no modes, its ops tell what it offers or accepts, see
  * dma_buf_offered_modes() and &dma_buf_attach_ops.modes.
  *
  * A complete loop of an importer that can cope with moves and does not want its
@@ -74,8 +75,8 @@
  *
  *	dma_buf_detach(dmabuf, attach);
  *
- * Locks nest in this order, and lockdep knows it from boot on: mmap_lock, then
- * the reservation lock, then what an importer takes in its
+ * Locks nest in this order, which lockdep knows from boot on: mmap_lock, then
+ * the reservation lock, then the locks that an importer takes in
  * &dma_buf_attach_ops.invalidate_mappings.
  */
 
@@ -87,12 +88,12 @@ static_assert(DMA_BUF_MODE_REVOCABLE > DMA_BUF_MODE_PINNED);
  * dma_buf_offered_modes - the modes that a buffer offers to importers
  * @dmabuf:	the buffer
  *
- * An importer can look at it before it attaches. Exporters that declare nothing
- * offer %DMA_BUF_MODE_PINNED, and %DMA_BUF_MODE_MOVABLE as well if they have a
+ * An importer may call this before it attaches. An exporter that declares no
+ * modes offers %DMA_BUF_MODE_PINNED, and also %DMA_BUF_MODE_MOVABLE if it has a
  * pin op.
  *
  * Context: Any. Takes no lock.
- * Return: a mask of DMA_BUF_MODE_*, never 0. It is the same for as long as the
+ * Return: a mask of DMA_BUF_MODE_*, never 0. The mask doesn't change while the
  * buffer has a file descriptor.
  */
 u32 dma_buf_offered_modes(const struct dma_buf *dmabuf)
@@ -101,7 +102,7 @@ u32 dma_buf_offered_modes(const struct dma_buf *dmabuf)
 		return dmabuf->modes;
 
 	/*
-	 * Not settled at export, because amdgpu and xe replace the ops of the
+	 * Not stored at export, because amdgpu and xe replace the ops of the
 	 * dma-buf that drm_gem_prime_export() made.
 	 */
 	if (dmabuf->ops->pin)
@@ -124,7 +125,7 @@ u32 dma_buf_attachment_mode(const struct dma_buf_attachment *attach)
 }
 EXPORT_SYMBOL_NS_GPL(dma_buf_attachment_mode, "DMA_BUF");
 
-/* What is wrong with the modes that an exporter declares; NULL if nothing is */
+/* Defect of the modes that an exporter declares; NULL if there is none */
 static const char *export_defect(const struct dma_buf_export_info *exp_info)
 {
 	if (exp_info->modes & ~ALL_MODES)
@@ -157,7 +158,7 @@ int dma_buf_mode_check_export(const struct dma_buf_export_info *exp_info)
 	return -EINVAL;
 }
 
-/* What is wrong with the modes that an importer declares; NULL if nothing is */
+/* Defect of the modes that an importer declares; NULL if there is none */
 static const char *attach_defect(const struct dma_buf_attach_ops *ops)
 {
 	if (ops->modes & ~ALL_MODES)
@@ -182,7 +183,7 @@ static int check_attach(const struct dma_buf_attachment *attach)
 	return -EINVAL;
 }
 
-/* What an importer accepts, whether it declares modes or not */
+/* Modes that an importer accepts, whether it declares them or not */
 static u32 accepted_modes(const struct dma_buf_attach_ops *ops)
 {
 	if (!ops)

@@ -35,8 +35,7 @@ bool dma_buf_is_query(unsigned int cmd)
  *
  * Context: Process context, may sleep. Takes no lock.
  * Return: 0, -EINVAL if the struct is too small or flags or reserved are set,
- * -E2BIG if there is something behind the struct that this kernel knows, or
- * -EFAULT.
+ * -E2BIG if a field that this kernel doesn't know is not zero, or -EFAULT.
  */
 long dma_buf_query(struct dma_buf *dmabuf, unsigned int cmd, unsigned long arg)
 {
@@ -111,7 +110,7 @@ void dma_buf_show_bufinfo_attachment(struct seq_file *m,
 	size_t nr_mappings = list_count_nodes(&attach->mappings);
 	size_t pins = attach->pins;
 
-	/* Those without ops are pinned once for each mapping. */
+	/* Importers without ops are pinned once for each mapping. */
 	if (!attach->importer_ops)
 		pins = nr_mappings;
 

@@ -26,11 +26,10 @@ EXPORT_SYMBOL_NS_GPL(dma_buf_revoke_state, "DMA_BUF");
  * @dmabuf:	the buffer
  * @revoked:	one of DMA_BUF_REVOKED_*
  *
- * For exporters that take access away by themselves. It stops nobody who has
- * mapped the buffer: the exporter calls dma_buf_invalidate_mappings() under the
- * same hold of the lock, and then waits as described there. As long as the
- * buffer is revoked, dma_buf_dynamic_attach() and dma_buf_pin() fail with
- * -ENODEV.
+ * For exporters that take access away by themselves. Mappings stay until the
+ * exporter calls dma_buf_invalidate_mappings(), under the same hold of the
+ * lock, and waits as described there. While the buffer is revoked,
+ * dma_buf_dynamic_attach() and dma_buf_pin() fail with -ENODEV.
  *
  * %DMA_BUF_REVOKED_PERMANENT is final.
  *

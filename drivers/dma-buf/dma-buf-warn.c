@@ -22,21 +22,21 @@ static LIST_HEAD(warnings);
 static DEFINE_MUTEX(warnings_lock);
 
 /**
- * dma_buf_warn_once - is a driver to be warned about?
- * @rule:	the rule that it breaks, a word that the caller makes up
+ * dma_buf_warn_once - shall there be a WARN about a driver?
+ * @rule:	the broken rule, a word that the caller makes up
  * @name:	name of the driver
- * @owner:	what tells it from other drivers of that name: exp_name is "drm"
- *		for most of DRM, so exporters are told apart by their module
+ * @owner:	name that differs between drivers of the same @name: exp_name is
+ *		"drm" for most of DRM, so for exporters this is the module
  *
- * WARN_ONCE() would name the first driver that breaks a rule and no other. A
- * WARN() would be repeated as often as userspace makes the driver do it.
+ * WARN_ONCE() would name only the first driver that breaks a rule. WARN() would
+ * be repeated each time that userspace makes the driver break the rule.
  *
  * Context: Process context, may sleep.
  * Return: true the first time for this @rule, @name and @owner.
  */
 bool dma_buf_warn_once(const char *rule, const char *name, const char *owner)
 {
-	/* A copy, as the module that the names are in may be unloaded. */
+	/* A copy, because the names may be in a module that is unloaded. */
 	char *key __free(kfree) = kasprintf(GFP_KERNEL, "%s\n%s\n%s", rule,
 					    name, owner);
 	struct dma_buf_warning *w;

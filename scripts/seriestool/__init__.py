@@ -10,6 +10,8 @@ ENV.update(GIT_CONFIG_GLOBAL='/dev/null', GIT_CONFIG_NOSYSTEM='1', LC_ALL='C.UTF
            GIT_CONFIG_KEY_1='safe.directory', GIT_CONFIG_VALUE_1='*')    # a checkout of another user's
 # Old files of the kernel are not all UTF-8.
 TEXT = ('utf-8', 'surrogateescape')
+# A mail program puts the day of sending in its place.
+DATE = '1767225600 +0000'
 
 
 class Problem(Exception):
@@ -36,9 +38,8 @@ def git(*args, **kw):
 def identity(who='base <base@localhost>'):
     """The same for everyone, so that the same patches have the same commit ids."""
     name, _, email = who.rstrip('>').partition(' <')
-    # A mail program puts the day of sending in the place of the date.
-    return {f'GIT_{role}_{what}': value for role in ('AUTHOR', 'COMMITTER') for what, value in
-            (('NAME', name), ('EMAIL', email), ('DATE', '2026-01-01T00:00:00Z'))}
+    return {f'GIT_{role}_{what}': value for role in ('AUTHOR', 'COMMITTER')
+            for what, value in (('NAME', name), ('EMAIL', email), ('DATE', DATE))}
 
 
 def read(path):
@@ -47,12 +48,8 @@ def read(path):
 
 
 def write(path, text, mode=0o644):
-    """Write a file; say whether it is another than before."""
-    if os.path.exists(path) and read(path) == text and os.stat(path).st_mode & 0o777 == mode:
-        return False
     os.makedirs(os.path.dirname(path), exist_ok=True)
     with open(path + '.half-made', 'wb') as f:
         f.write(text.encode(*TEXT))
     os.chmod(f.name, mode)
     os.replace(f.name, path)
-    return True

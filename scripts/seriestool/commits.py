@@ -1,36 +1,39 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Patches and new files as commits on the pristine base. Nothing is checked out."""
 import fcntl
-import hashlib
-import json
 import os
 import re
+from functools import partial
 from itertools import accumulate
 
-from . import TEXT, Problem, git, identity, read, say, write
+from . import DATE, TEXT, Problem, git, identity, read, say
 
 
 def import_base(base, cache):
     """The commit of the base in CACHE/base.git, which all checkouts share."""
     repo = os.path.join(cache, 'base.git')
-    env = {'GIT_DIR': repo, 'GIT_WORK_TREE': base, **identity(),
-           'GIT_INDEX_FILE': f'{repo}/index-{hashlib.sha1(base.encode()).hexdigest()[:12]}'}
+    # The index remembers what it has seen, so that the next look is short.
+    index = os.path.join(repo, 'index' + base.replace('/', '-'))
+    in_base = partial(git, cwd=base, env={'GIT_DIR': repo, 'GIT_WORK_TREE': base, 'GIT_INDEX_FILE': index,
+                                          **identity()})
     os.makedirs(repo, exist_ok=True)
     with open(repo + '/lock', 'w', encoding='utf-8') as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        # The index remembers what it has seen, so that the next look is short.
-        if not os.path.exists(env['GIT_INDEX_FILE']):
+        if not os.path.exists(index):
             say('taking the base into git (a minute, once)')
             git('init', '-q', '--bare', cwd=repo)
         # The threshold makes packs of it at once, the level saves two minutes.
-        git('-c', 'core.bigFileThreshold=1', '-c', 'core.compression=1', '-c', 'gc.auto=0',
-            'add', '-A', '-f', '.', cwd=base, env=env)
+        in_base('-c', 'core.bigFileThreshold=1', '-c', 'core.compression=1', '-c', 'gc.auto=0',
+                'add', '-A', '-f', '.')
         # Debian's ignores all but Debian's own files, which is no good in the build tree.
-        text = re.sub(r'^(/\*|!/debian/)\n', '', read(base + '/.gitignore'), flags=re.M)
-        blob = git('hash-object', '-w', '--stdin', cwd=base, env=env, stdin=text)
-        git('update-index', '--cacheinfo', f'100644,{blob},.gitignore', cwd=base, env=env)
-        return git('commit-tree', git('write-tree', cwd=base, env=env), '-m', 'the pristine base',
-                   cwd=base, env=env)
+        put(in_base, '.gitignore', re.sub(r'^(/\*|!/debian/)\n', '', read(base + '/.gitignore'), flags=re.M))
+        return in_base('commit-tree', in_base('write-tree'), '-m', 'the pristine base')
+
+
+def put(in_index, path, text):
+    """Have TEXT as the content of a file in the index that the git of IN_INDEX has."""
+    blob = in_index('hash-object', '-w', '--stdin', stdin=text)
+    in_index('update-index', '--add', '--cacheinfo', f'100644,{blob},{path}')
 
 
 def merge_maintainers(base, own):
@@ -56,58 +59,55 @@ class Chain:
 
     def __init__(self, series, tree, base):
         self.series, self.tree, self.base = series, tree, base
-        # What was made before is not made again.
-        self.memo_file = os.path.join(tree, '.git/series-made')
-        self.memo = json.loads(read(self.memo_file)) if os.path.exists(self.memo_file) else {}
-        self.index_at = ''
-        self.blobs = self.new_files()
+        self.new_files = self.read_new_files()
 
-    def index(self, *args, stdin=''):
+    def index(self, *args, stdin='', **env):
+        """git, with an index of the few files that matter, which makes it quick."""
         return git(*args, cwd=self.tree, stdin=stdin,
-                   env={'GIT_INDEX_FILE': os.path.join(self.tree, '.git/series-index')})
+                   env={'GIT_INDEX_FILE': os.path.join(self.tree, '.git/series-index'), **env})
 
-    def new_files(self):
-        """path: "mode blob" of each new file, as it is in the patch that brings it."""
-        names = {f: self.series.file(f) for p in self.series.patches for f in p.brings}
+    def read_new_files(self):
+        """path: "mode blob 0<tab>path" of each new file, as the patch that brings it has it."""
+        names = [f for p in self.series.patches for f in p.brings]
+        self.index('read-tree', '--empty')
+        self.index('update-index', '--add', '--stdin', stdin='\n'.join(names),
+                   GIT_DIR=self.tree + '/.git', GIT_WORK_TREE=self.series.root)
         if 'MAINTAINERS' in names:
             merged = merge_maintainers(git('show', f'{self.base}:MAINTAINERS', cwd=self.tree),
-                                       read(names['MAINTAINERS']))
-            names['MAINTAINERS'] = os.path.join(self.tree, '.git/series-MAINTAINERS')
-            write(names['MAINTAINERS'], merged)
-        found = git('hash-object', '-w', '--no-filters', '--stdin-paths', cwd=self.tree,
-                    stdin='\n'.join(names.values())).split()
-        blobs = {f: f'{"100755" if os.access(name, os.X_OK) else "100644"} {blob}'
-                 for (f, name), blob in zip(names.items(), found)}
+                                       read(self.series.file('MAINTAINERS')))
+            put(self.index, 'MAINTAINERS', merged)
         # The checkout has a file as the last patch of it leaves it.
         for p in reversed(self.series.patches):
-            for f in {*p.touches} & {*blobs}:
-                self.index('read-tree', '--empty')
-                self.index('update-index', '--index-info', stdin=f'{blobs[f]}\t{f}\n')
-                try:
-                    self.index('apply', '--cached', '-R', f'--include={f}', stdin=p.text)
-                except Problem as e:
-                    raise Problem(f'patches/{p.name} does not fit {f} as it is in the checkout: edit it'
-                                  ' in the build tree, and make refresh') from e
-                blobs[f] = ' '.join(self.index('ls-files', '-s', f).split()[:2])
-        return blobs
+            later = sorted({*p.touches} & {*names})
+            try:
+                if later:
+                    self.index('apply', '--cached', '-R', *(f'--include={f}' for f in later), stdin=p.text)
+            except Problem as e:
+                raise Problem(f'patches/{p.name} does not fit {" ".join(later)} as it is in the checkout:'
+                              ' edit it in the build tree, and make refresh') from e
+        return {line.partition('\t')[2]: line for line in self.index('ls-files', '-s').splitlines()}
 
     def make(self, patches, start='', named=False):
         """START and one commit a patch on top of it. A named commit says which patch it is."""
-        commits = [start or self.base]
-        for p in patches:
-            new = ''.join(f'{self.blobs[f]}\t{f}\n' for f in p.brings)
-            key = hashlib.sha1(f'{commits[-1]} {named and p.name}\n{new}{p.text}'
-                               .encode(*TEXT)).hexdigest()
-            if key not in self.memo:
-                self.memo[key] = self.commit(commits[-1], p, new, named)
-            commits.append(self.memo[key])
-        write(self.memo_file, json.dumps(self.memo))
-        return commits
+        start, script = start or self.base, ''
+        if not patches:
+            return [start]
+        self.index('read-tree', '--empty')
+        self.index('update-index', '--index-info', stdin=self.index(
+            'ls-tree', start, *(f for p in patches for f in p.touches + p.brings)))
+        for mark, p in enumerate(patches, 1):
+            self.apply(p)
+            files = self.index('ls-files', '-s', '--', *p.touches, *p.brings)
+            message = p.commit_message(named)
+            script += (f'commit refs/series\nmark :{mark}\n'
+                       f'author {p.header("From")} {DATE}\ncommitter {p.header("From")} {DATE}\n'
+                       f'data {len(message.encode(*TEXT))}\n{message}'
+                       f'from {f":{mark - 1}" if mark > 1 else start}\n'
+                       + re.sub(r'^(\d+ \w+) 0\t(.*)', r'M \1 \2', files, flags=re.M)
+                       + f'\n\nget-mark :{mark}\n')
+        return [start, *git('fast-import', '--quiet', '--force', cwd=self.tree, stdin=script).split()]
 
-    def commit(self, parent, p, new, named):
-        if self.index_at != parent:
-            self.index('read-tree', parent)
-        self.index_at = ''
+    def apply(self, p):
         try:
             self.index('apply', '--cached', '--allow-empty', '--whitespace=nowarn', stdin=p.split()[1])
         except Problem as e:
@@ -115,7 +115,4 @@ class Chain:
             what = '; '.join(f'{path}, the hunk at line {line}' for path, line in at) or str(e)
             raise Problem(f'patches/{p.name} does not apply: {what}. Make it fit what the base and the'
                           ' patches before it leave there; the build tree is unchanged') from e
-        self.index('update-index', '--index-info', stdin=new)
-        self.index_at = git('commit-tree', self.index('write-tree'), '-p', parent, cwd=self.tree,
-                            stdin=p.commit_message(named), env=identity(p.header('From')))
-        return self.index_at
+        self.index('update-index', '--index-info', stdin='\n'.join(self.new_files[f] for f in p.brings))

@@ -31,8 +31,7 @@ def refresh(build, target):
     except BaseException:
         build.git('reset', '-q', start)     # edits are edits again
         raise
-    build.git('reset', '-q', '--soft', made)
-    build.save(made)
+    build.move_to(made, '--soft')
 
 
 def commit_edits(build, target):
@@ -72,13 +71,9 @@ def absorb(build):
 
 
 def autosquash(build, head):
-    if not re.search('^(fixup|squash|amend)! ', build.git('log', '--format=%s', f'{build.base}..{head}'),
-                     re.M):
-        return head
     with build.scratch(head) as where:
         try:
-            git('-c', 'sequence.editor=:', 'rebase', '-q', '-i', '--autosquash', '--no-verify', build.base,
-                cwd=where, env=identity())
+            git('rebase', '-q', '-i', '--autosquash', '--no-verify', build.base, cwd=where, env=identity())
         except Problem as e:
             if 'make\nit empty' in str(e):
                 raise Problem('a patch would become empty: take it out of series and patches/ instead') from e
@@ -87,7 +82,8 @@ def autosquash(build, head):
                 f'{f}: the edit does not fit there, as another patch changes the same lines: make refresh'
                 ' PATCH= with one of ' + ' '.join(p.name for p in build.series.patches
                                                   if f in p.touches + p.brings) for f in files) or str(e)) from e
-        return git('rev-parse', 'HEAD', cwd=where)
+        build.git('fetch', '-q', where, 'HEAD')
+        return build.at('FETCH_HEAD')
 
 
 def patches_of(build, head):
@@ -108,10 +104,9 @@ def listing_of(build, head):
     series = Series(build.root)
     series.patches = [p for _, p in patches_of(build, head)]
     nameless = [p for p in series.patches if not may_be_named(series, p.name)]
-    if nameless or build.git('rev-list', '--min-parents=2', f'{build.base}..{head}'):
+    if nameless:
         raise Problem('\n'.join(f'the commit "{p.subject}" names no patch of a set that series has: git commit'
-                                ' --amend --trailer "Patch: SET/topic.patch"' for p in nameless)
-                      or f'there is a merge among the commits of {build.tree}: git rebase base')
+                                ' --amend --trailer "Patch: SET/topic.patch"' for p in nameless))
     series.patches.sort(key=lambda p: [*series.sets].index(p.set))
     return series
 

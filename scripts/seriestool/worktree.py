@@ -48,7 +48,6 @@ class BuildTree:
         who = run('sh', '-c', 'env -u GIT_CONFIG_GLOBAL git config --get-regexp "^user[.](name|email)" || :',
                   cwd=self.root)
         for key, value in (('gc.auto', '0'), ('core.autocrlf', 'false'), ('absorb.maxStack', '9999'),
-                           ('extensions.worktreeConfig', 'true'),
                            *(line.split(' ', 1) for line in who.splitlines())):
             git('config', key, value, cwd=new)
         write(new + '/.git/objects/info/alternates', f'{cache}/base.git/objects\n')
@@ -68,8 +67,9 @@ class BuildTree:
     def edits(self):
         return self.git('diff', '--name-only', 'HEAD').splitlines() + self.untracked()
 
-    def save(self, head):
-        """HEAD is what patches/ give."""
+    def move_to(self, head, how):
+        """HEAD is what patches/ give, and what the build tree gets or has."""
+        self.git('reset', '-q', how, head)
         self.git('update-ref', 'refs/heads/base', self.base)
         self.git('update-ref', 'refs/heads/synced', head)
 
@@ -96,8 +96,7 @@ class BuildTree:
             raise Problem('\n'.join(f'{f} was edited in the build tree, and it has changed in the checkout or'
                                     f' the base too: git -C {self.tree} stash -u, make tree, and git -C'
                                     f' {self.tree} stash pop' for f in both))
-        self.git('reset', '-q', '--keep', head)
-        self.save(head)
+        self.move_to(head, '--keep')
         say(f'build tree: {len(changed)} files brought in line')
 
     def note_edits(self):
@@ -115,13 +114,10 @@ class BuildTree:
 
     @contextmanager
     def scratch(self, commit):
-        """A work tree at COMMIT, with an index and without files."""
-        with tempfile.TemporaryDirectory(prefix='series-') as folder:
-            where = os.path.join(folder, 'tree')
-            self.git('worktree', 'add', '-q', '--no-checkout', '--detach', where, commit)
-            try:
-                git('sparse-checkout', 'set', '--no-cone', '/nothing', cwd=where)
-                git('read-tree', '-m', '-u', 'HEAD', cwd=where)
-                yield where
-            finally:
-                self.git('worktree', 'remove', '-f', '-f', where)
+        """A repository at COMMIT that goes away, with an index and without files."""
+        with tempfile.TemporaryDirectory(prefix='series-') as where:
+            git('init', '-q', cwd=where)
+            write(where + '/.git/objects/info/alternates', self.tree + '/.git/objects\n')
+            git('sparse-checkout', 'set', '--no-cone', '/nothing', cwd=where)
+            git('checkout', '-q', '--detach', commit, cwd=where)
+            yield where

@@ -11,7 +11,7 @@
 #include <linux/highmem.h>
 #include <linux/iosys-map.h>
 #include <linux/list.h>
-#include <linux/mm_types.h>
+#include <linux/mm.h>
 #include <linux/scatterlist.h>
 #include <linux/slab.h>
 
@@ -119,6 +119,9 @@ static int coherent_mmap(struct dma_buf *dmabuf, struct vm_area_struct *vma)
 {
 	struct dma_api_buffer *buf = dmabuf->priv;
 
+	/* Or, behind an IOMMU, the DMA API maps pages */
+	vm_flags_set(vma, VM_PFNMAP);
+
 	return dma_mmap_coherent(buf->dev, vma, buf->vaddr, buf->dma_addr,
 				 buf->size);
 }
@@ -215,6 +218,9 @@ static int noncontiguous_mmap(struct dma_buf *dmabuf,
 			      struct vm_area_struct *vma)
 {
 	struct dma_api_buffer *buf = dmabuf->priv;
+
+	/* Or, behind an IOMMU, the DMA API maps pages */
+	vm_flags_set(vma, VM_PFNMAP);
 
 	return dma_mmap_noncontiguous(buf->dev, vma, buf->size, buf->sgt);
 }

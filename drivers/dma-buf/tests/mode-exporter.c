@@ -2,7 +2,7 @@
 /*
  * A complete exporter whose buffers move and can be pinned, the one that
  * Documentation/driver-api/dma-buf/attachment-modes.rst shows. The KUnit
- * suite in mode-test.c compiles and runs it.
+ * suite in mode-example-test.c compiles and runs it.
  */
 
 #include <linux/dma-buf.h>

@@ -11,34 +11,32 @@
 
 #include <stdbool.h>
 
-#define FAIL_NTH_KNOBS	10
-
-struct fail_nth {
-	int fd;
-	bool spare_trees;
-	/* What was in the knobs of debugfs, "" for one that there isn't */
-	char saved[FAIL_NTH_KNOBS][16];
-};
-
 /* Why it can't be used here, or NULL */
 const char *fail_nth_missing(void);
 
 /*
- * Sets up the knobs, for any allocation to fail and nothing to be logged.
- *
- * CONFIG_DMA_API_DEBUG turns itself off for good when it can't allocate a tree
- * node for what is mapped. So if there is that, and @maps_dma, no tree node
- * fails.
+ * Sets the knobs of debugfs, for any allocation to fail and nothing to be
+ * logged, and puts them back. They belong to the whole system.
  */
-int fail_nth_open(struct fail_nth *f, bool maps_dma);
+int fail_nth_setup(void);
+void fail_nth_restore(void);
 
-/* Puts the knobs back */
-void fail_nth_close(struct fail_nth *f);
+/*
+ * CONFIG_DMA_API_DEBUG turns itself off for good when it can't allocate a tree
+ * node for what is mapped. If there is that, no tree node fails with @spare.
+ */
+int fail_nth_spare_trees(bool spare);
 
-/* The @nth allocation fails, counted from 1. */
-int fail_nth_arm(struct fail_nth *f, unsigned int nth);
+/* The file that arms the calling thread, for the functions below */
+int fail_nth_open(void);
 
-/* No allocation fails any more. Returns 1 if one did, or 0. */
-int fail_nth_disarm(struct fail_nth *f);
+/* The @nth allocation fails, counted from 1; none does with 0. */
+int fail_nth_arm(int fd, unsigned int nth);
+
+/*
+ * No allocation fails any more. Returns how many there were to go, and 0 after
+ * one that has failed.
+ */
+int fail_nth_disarm(int fd);
 
 #endif /* SELFTESTS_DMA_BUF_FAIL_NTH_H */

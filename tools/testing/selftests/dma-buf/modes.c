@@ -15,28 +15,12 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 
-#include "exporters.h"
+#include "exporters_fixture.h"
 #include "modes_fixture.h"
 
-/* What is offered, and what comes of it */
+#include <drivers/dma-buf/tests/mode-matrix.h>
 
-static const struct importer_kind {
-	const char *name;
-	__u32 modes;
-	__u32 flags;
-} kinds[] = {
-	{ "static", 0, STATIC },
-	{ "silent", 0, 0 },
-	{ "pinned", PINNED, 0 },
-	{ "silent, callback", 0, CALLBACK },
-	{ "pinned, callback", PINNED, CALLBACK },
-	{ "revocable", REVOCABLE, CALLBACK },
-	{ "pinned, revocable", PINNED | REVOCABLE, CALLBACK },
-	{ "movable", MOVABLE, CALLBACK },
-	{ "pinned, movable", PINNED | MOVABLE, CALLBACK },
-	{ "revocable, movable", REVOCABLE | MOVABLE, CALLBACK },
-	{ "all", ALL, CALLBACK },
-};
+/* What is offered, and what comes of it */
 
 FIXTURE(offer) {
 	struct testdev dev;
@@ -44,110 +28,76 @@ FIXTURE(offer) {
 };
 
 FIXTURE_VARIANT(offer) {
-	__u32 modes;		/* declared */
-	__u32 flags;
-	__u32 offered;		/* what that means */
+	const struct mode_offer *offer;
 	const char *shown;
-	/* For each of kinds[] the mode that it gets: P, R, M, or - for none */
-	const char *result;
 };
 
 FIXTURE_VARIANT_ADD(offer, nothing) {
-	.offered = PINNED,
+	.offer = &mode_offers[MODE_OFFER_NOTHING],
 	.shown = "pinned",
-	.result = "PPPPP-P-P-P",
 };
 
 FIXTURE_VARIANT_ADD(offer, nothing_has_pin) {
-	.flags = HAS_PIN,
-	.offered = PINNED | MOVABLE,
+	.offer = &mode_offers[MODE_OFFER_NOTHING_HAS_PIN],
 	.shown = "pinned movable",
-	.result = "PPPMP-PMMMM",
 };
 
 FIXTURE_VARIANT_ADD(offer, pinned) {
-	.modes = PINNED,
-	.offered = PINNED,
+	.offer = &mode_offers[MODE_OFFER_PINNED],
 	.shown = "pinned",
-	.result = "PPPPP-P-P-P",
 };
 
 FIXTURE_VARIANT_ADD(offer, pinned_has_pin) {
-	.modes = PINNED,
-	.flags = HAS_PIN,
-	.offered = PINNED,
+	.offer = &mode_offers[MODE_OFFER_PINNED_HAS_PIN],
 	.shown = "pinned",
-	.result = "PPPPP-P-P-P",
 };
 
 FIXTURE_VARIANT_ADD(offer, revocable) {
-	.modes = REVOCABLE,
-	.offered = REVOCABLE,
+	.offer = &mode_offers[MODE_OFFER_REVOCABLE],
 	.shown = "revocable",
-	.result = "---R-RR--RR",
 };
 
 FIXTURE_VARIANT_ADD(offer, revocable_has_pin) {
-	.modes = REVOCABLE,
-	.flags = HAS_PIN,
-	.offered = REVOCABLE,
+	.offer = &mode_offers[MODE_OFFER_REVOCABLE_HAS_PIN],
 	.shown = "revocable",
-	.result = "---R-RR--RR",
 };
 
 FIXTURE_VARIANT_ADD(offer, pinned_revocable) {
-	.modes = PINNED | REVOCABLE,
-	.offered = PINNED | REVOCABLE,
+	.offer = &mode_offers[MODE_OFFER_PINNED_REVOCABLE],
 	.shown = "pinned revocable",
-	.result = "PPPRPRR-PRR",
 };
 
 FIXTURE_VARIANT_ADD(offer, pinned_revocable_has_pin) {
-	.modes = PINNED | REVOCABLE,
-	.flags = HAS_PIN,
-	.offered = PINNED | REVOCABLE,
+	.offer = &mode_offers[MODE_OFFER_PINNED_REVOCABLE_HAS_PIN],
 	.shown = "pinned revocable",
-	.result = "PPPRPRR-PRR",
 };
 
 FIXTURE_VARIANT_ADD(offer, movable) {
-	.modes = MOVABLE,
-	.flags = HAS_PIN,
-	.offered = MOVABLE,
+	.offer = &mode_offers[MODE_OFFER_MOVABLE_HAS_PIN],
 	.shown = "movable",
-	.result = "---M---MMMM",
 };
 
 FIXTURE_VARIANT_ADD(offer, pinned_movable) {
-	.modes = PINNED | MOVABLE,
-	.flags = HAS_PIN,
-	.offered = PINNED | MOVABLE,
+	.offer = &mode_offers[MODE_OFFER_PINNED_MOVABLE_HAS_PIN],
 	.shown = "pinned movable",
-	.result = "PPPMP-PMMMM",
 };
 
 FIXTURE_VARIANT_ADD(offer, revocable_movable) {
-	.modes = REVOCABLE | MOVABLE,
-	.flags = HAS_PIN,
-	.offered = REVOCABLE | MOVABLE,
+	.offer = &mode_offers[MODE_OFFER_REVOCABLE_MOVABLE_HAS_PIN],
 	.shown = "revocable movable",
-	.result = "---M-RRMMMM",
 };
 
 FIXTURE_VARIANT_ADD(offer, all) {
-	.modes = ALL,
-	.flags = HAS_PIN,
-	.offered = ALL,
+	.offer = &mode_offers[MODE_OFFER_ALL_HAS_PIN],
 	.shown = "pinned revocable movable",
-	.result = "PPPMPRRMMMM",
 };
 
 FIXTURE_SETUP(offer)
 {
 	if (!open_device(_metadata, &self->dev))
 		return;
-	self->fd = export_pages(_metadata, &self->dev, variant->modes,
-				variant->flags);
+	self->fd = export_pages(_metadata, &self->dev, variant->offer->modes,
+				variant->offer->has_pin ? HAS_PIN : 0);
 }
 
 FIXTURE_TEARDOWN(offer)
@@ -183,55 +133,70 @@ static char letter_of_mode(__u32 mode)
 }
 
 /* A cell of the table of make run; what differs by the pin op only is left out */
-static void report_mode(__u32 modes, __u32 flags, const char *importer, char mode)
+static void report_mode(const struct mode_offer *offer, const char *importer,
+			char mode)
 {
-	if (!modes)
+	if (!offer->modes)
 		ksft_print_msg("mode: %s | %s | %c\n", importer,
-			       flags & HAS_PIN ? "silent, pin op" : "silent",
+			       offer->has_pin ? "silent, pin op" : "silent",
 			       mode);
-	else if (!(flags & HAS_PIN) || modes & MOVABLE)
+	else if (!offer->has_pin || offer->modes & MOVABLE)
 		ksft_print_msg("mode: %s | %s%s%s | %c\n", importer,
-			       modes & PINNED ? "P" : "",
-			       modes & REVOCABLE ? "R" : "",
-			       modes & MOVABLE ? "M" : "", mode);
+			       offer->modes & PINNED ? "P" : "",
+			       offer->modes & REVOCABLE ? "R" : "",
+			       offer->modes & MOVABLE ? "M" : "", mode);
+}
+
+static __u32 importer_flags(const struct mode_accept *accept)
+{
+	switch (accept->kind) {
+	case MODE_STATIC:
+		return STATIC;
+	case MODE_CALLBACK:
+		return CALLBACK;
+	case MODE_NO_CALLBACK:
+		break;
+	}
+	return 0;
 }
 
 TEST_F(offer, each_importer_gets_its_mode_or_none)
 {
+	const char *result = variant->offer->result;
 	struct testdev *dev = &self->dev;
 	__u32 attaches = 0;
 	size_t i, device;
 
-	ASSERT_EQ(ARRAY_SIZE(kinds), strlen(variant->result));
+	ASSERT_EQ(ARRAY_SIZE(mode_accepts), strlen(result));
 
-	for (i = 0; i < ARRAY_SIZE(kinds); i++) {
-		__u32 mode = mode_of_letter(variant->result[i]);
+	for (i = 0; i < ARRAY_SIZE(mode_accepts); i++) {
+		const struct mode_accept *accept = &mode_accepts[i];
+		__u32 mode = mode_of_letter(result[i]);
 
 		for (device = 0; device < DEVICES; device++) {
 			struct dma_buf_test_attach args = {
 				.fd = self->fd,
 				.device = device,
-				.modes = kinds[i].modes,
-				.flags = kinds[i].flags,
+				.modes = accept->modes,
+				.flags = importer_flags(accept),
 			};
 			int id = testdev_attach(dev->fd, &args);
 			char letter = '-';
 
 			EXPECT_EQ(mode ? 0 : -EOPNOTSUPP, id < 0 ? id : 0) {
-				TH_LOG("%s", kinds[i].name);
+				TH_LOG("%s", accept->name);
 			}
 			if (id > 0) {
 				letter = letter_of_mode(importer_info(_metadata,
 								      dev, id).mode);
-				EXPECT_EQ(variant->result[i], letter) {
-					TH_LOG("%s", kinds[i].name);
+				EXPECT_EQ(result[i], letter) {
+					TH_LOG("%s", accept->name);
 				}
 				EXPECT_IMPORTER(dev, id, .mode = mode);
 				EXPECT_EQ(0, testdev_detach(dev->fd, id));
 			}
 			if (!device)
-				report_mode(variant->modes, variant->flags,
-					    kinds[i].name, letter);
+				report_mode(variant->offer, accept->name, letter);
 			/* One that is refused doesn't get to the exporter. */
 			attaches += mode != 0;
 			EXPECT_EQ(attaches, buffer_info(_metadata, dev,
@@ -243,7 +208,7 @@ TEST_F(offer, each_importer_gets_its_mode_or_none)
 
 TEST_F(offer, query_fdinfo_tell_it)
 {
-	EXPECT_QUERY(self->fd, variant->offered, DMA_BUF_REVOKED_NO);
+	EXPECT_QUERY(self->fd, variant->offer->offered, DMA_BUF_REVOKED_NO);
 	EXPECT_FDINFO(self->fd, variant->shown, "no");
 }
 
@@ -255,17 +220,17 @@ TEST_F(offer, stays_the_same_while_attached)
 		.flags = CALLBACK,
 	});
 
-	EXPECT_QUERY(self->fd, variant->offered, DMA_BUF_REVOKED_NO);
+	EXPECT_QUERY(self->fd, variant->offer->offered, DMA_BUF_REVOKED_NO);
 	ASSERT_EQ(0, testdev_map(dev->fd, id));
-	EXPECT_QUERY(self->fd, variant->offered, DMA_BUF_REVOKED_NO);
+	EXPECT_QUERY(self->fd, variant->offer->offered, DMA_BUF_REVOKED_NO);
 	ASSERT_EQ(0, testdev_detach(dev->fd, id));
-	EXPECT_QUERY(self->fd, variant->offered, DMA_BUF_REVOKED_NO);
+	EXPECT_QUERY(self->fd, variant->offer->offered, DMA_BUF_REVOKED_NO);
 	EXPECT_FDINFO(self->fd, variant->shown, "no");
 }
 
 TEST_F(offer, only_movable_moves)
 {
-	bool movable = variant->offered & MOVABLE;
+	bool movable = variant->offer->offered & MOVABLE;
 
 	EXPECT_EQ(movable ? 0 : -EOPNOTSUPP,
 		  testdev_move(self->dev.fd, self->fd));
@@ -274,11 +239,11 @@ TEST_F(offer, only_movable_moves)
 
 TEST_F(offer, only_revocable_is_revoked)
 {
-	bool revocable = variant->offered & REVOCABLE;
+	bool revocable = variant->offer->offered & REVOCABLE;
 
 	EXPECT_EQ(revocable ? 0 : -EINVAL,
 		  testdev_revoke(self->dev.fd, self->fd, DMA_BUF_REVOKED_NOW));
-	EXPECT_QUERY(self->fd, variant->offered,
+	EXPECT_QUERY(self->fd, variant->offer->offered,
 		     revocable ? DMA_BUF_REVOKED_NOW : DMA_BUF_REVOKED_NO);
 }
 
@@ -293,21 +258,9 @@ FIXTURE_VARIANT(silent) {
 	const struct exporter *exporter;
 };
 
-FIXTURE_VARIANT_ADD(silent, system_heap) {
-	.exporter = &system_heap,
-};
-
-FIXTURE_VARIANT_ADD(silent, udmabuf) {
-	.exporter = &udmabuf,
-};
-
-FIXTURE_VARIANT_ADD(silent, vgem) {
-	.exporter = &vgem,
-};
-
 FIXTURE_SETUP(silent)
 {
-	const char *missing = variant->exporter->missing();
+	const char *missing = exporter_missing(variant->exporter);
 
 	if (missing)
 		SKIP(return, "%s", missing);
@@ -690,12 +643,15 @@ TEST_F(device, bufinfo_shows_each_attachment)
 	struct testdev *dev = &self->dev;
 	int fd = export_pages(_metadata, dev, ALL, HAS_PIN);
 	int other = export_pages(_metadata, dev, REVOCABLE, 0);
-	const struct importer_kind importers[] = {
-		{ "static", 0, STATIC },
-		{ "silent", 0, 0 },
-		{ "pinned", PINNED, 0 },
-		{ "revocable", REVOCABLE, CALLBACK },
-		{ "movable", MOVABLE, CALLBACK },
+	static const struct {
+		__u32 modes;
+		__u32 flags;
+	} importers[] = {
+		{ 0, STATIC },
+		{ 0, 0 },
+		{ PINNED, 0 },
+		{ REVOCABLE, CALLBACK },
+		{ MOVABLE, CALLBACK },
 	};
 	struct shown_attachment shown[ARRAY_SIZE(importers)];
 	__u32 id[ARRAY_SIZE(importers)];
@@ -1232,4 +1188,8 @@ TEST_F(device, map_op_that_fails)
 	close(fd);
 }
 
-TEST_HARNESS_MAIN
+int main(int argc, char **argv)
+{
+	add_exporters(&_silent_fixture_object, all_exporters, FOR_MODES);
+	return test_harness_run(argc, argv);
+}

@@ -1,617 +1,468 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Each allocation that a call on a dma-buf makes fails in turn: the first, the
- * second, and so on, until the call gets through without a failure. Each time
- * the call has to fail with an error that tells so, or to cope; nothing of it is
- * left behind, the content is what it was, and the same call works right after.
+ * Each allocation in the life of a dma-buf fails in turn.
+ *
+ * The body of a test is run again and again: with the first allocation failing,
+ * with the second, and so on, until it gets through without a failure. The call
+ * that has failed has to tell so, or to cope. Nothing of it is left behind, the
+ * content is what it was, and the same call works right after, as does the rest
+ * of the body. Each is run a second time that ends with the failure, so that
+ * cleaning up begins there.
  *
  * A splat of the kernel is a failure as well, of whoever looks at its log.
  */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <setjmp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
-#include "exporters.h"
 #include "fail_nth.h"
 #include "modes_fixture.h"
 
-/* A limit for calls that never get through */
+/* A limit for bodies that never get through */
 #define MAX_NTH		2000
 
+static int setup_error;
+
+static __attribute__((constructor)) void set_knobs(void)
+{
+	if (!fail_nth_missing())
+		setup_error = fail_nth_setup();
+}
+
+static __attribute__((destructor)) void restore_knobs(void)
+{
+	if (!fail_nth_missing())
+		fail_nth_restore();
+}
+
 struct sweep {
-	struct testdev dev;
-	struct fail_nth fail;
+	struct testdev watch;	/* looks at what the body makes */
+	int fail_nth;
+
+	/* What the body makes */
+	int dev;
 	int fd;
+	size_t size;
 	char *view;
 	char *data;
-	struct dma_buf_test_attach attach;
-	__u32 id;		/* of the importer */
-	int made;		/* fd that a step has made, or -1 */
+	__u64 seed;		/* of the content that it has to have */
+
+	unsigned int left;	/* allocations until one fails */
+	bool failed;
+	bool ends_there;
+	jmp_buf end;
+	char before[512];	/* what there was before the call */
 };
 
-/*
- * Steps and what takes them back; 0 or an error. An undo does nothing if there
- * is nothing to do, and no allocation fails in it.
- */
-
-static int step_open(struct sweep *s)
+static void begin_run(struct __test_metadata *_metadata, struct sweep *s)
 {
-	s->made = testdev_open();
-	return s->made < 0 ? s->made : 0;
+	const char *missing = fail_nth_missing();
+
+	if (missing)
+		SKIP(return, "%s", missing);
+	memset(s, 0, sizeof(*s));
+	s->dev = -1;
+	s->fd = -1;
+	if (!open_device(_metadata, &s->watch))
+		return;
+	ASSERT_EQ(0, setup_error);
+	ASSERT_EQ(0, fail_nth_spare_trees(false));
+	s->fail_nth = fail_nth_open();
+	ASSERT_LE(0, s->fail_nth);
 }
 
-static int undo_made(struct sweep *s)
+static void end_run(struct __test_metadata *_metadata, struct sweep *s)
 {
-	if (s->made >= 0)
-		close(s->made);
-	s->made = -1;
-	return 0;
-}
-
-static int export_backing(struct sweep *s, __u32 backing, size_t size)
-{
-	s->made = testdev_export(s->dev.fd, &(struct dma_buf_test_export) {
-		.size = size,
-		.backing = backing,
-		.modes = ALL,
-		.flags = HAS_PIN,
-		.open_flags = O_RDWR | O_CLOEXEC,
-	});
-	return s->made < 0 ? s->made : 0;
-}
-
-static int step_export_scattered(struct sweep *s)
-{
-	return export_backing(s, DMA_BUF_TEST_SCATTERED, PAGES * page_size);
-}
-
-static int step_export_contiguous(struct sweep *s)
-{
-	return export_backing(s, DMA_BUF_TEST_CONTIGUOUS, PAGES * page_size);
-}
-
-static int step_export_huge(struct sweep *s)
-{
-	return export_backing(s, DMA_BUF_TEST_HUGE,
-			      2 * huge_pages() * page_size);
-}
-
-static int step_attach(struct sweep *s)
-{
-	int id = testdev_attach(s->dev.fd, &s->attach);
-
-	if (id < 0)
-		return id;
-	s->id = id;
-	return 0;
-}
-
-static int step_detach(struct sweep *s)
-{
-	return testdev_detach(s->dev.fd, s->id);
-}
-
-static int step_map(struct sweep *s)
-{
-	return testdev_map(s->dev.fd, s->id);
-}
-
-static int step_unmap(struct sweep *s)
-{
-	return testdev_unmap(s->dev.fd, s->id);
-}
-
-/* After a DMA that has failed, there may be a mapping or not. */
-static int undo_dma(struct sweep *s)
-{
-	int ret = step_unmap(s);
-
-	return ret == -EINVAL ? 0 : ret;
-}
-
-static int step_read(struct sweep *s)
-{
-	int ret;
-
-	memset(s->data, 0, PAGES * page_size);
-	ret = testdev_read(s->dev.fd, s->id, 0, s->data,
-			   PAGES * page_size);
-	if (!ret && wrong_page(s->data, 0, PAGES, SEED) != -1)
-		ret = -EILSEQ;
-	return ret;
-}
-
-static int step_write(struct sweep *s)
-{
-	fill(s->data, 0, PAGES, SEED);
-	return testdev_write(s->dev.fd, s->id, 0, s->data,
-			     PAGES * page_size);
-}
-
-static int step_pin(struct sweep *s)
-{
-	return testdev_pin(s->dev.fd, s->id);
-}
-
-static int step_unpin(struct sweep *s)
-{
-	return testdev_unpin(s->dev.fd, s->id);
-}
-
-static int step_move(struct sweep *s)
-{
-	return testdev_move(s->dev.fd, s->fd);
-}
-
-/* Importers may have been told of a move that has failed, or not. */
-static int undo_invalidate(struct sweep *s)
-{
-	int ret = step_map(s);
-
-	return ret == -EBUSY ? 0 : ret;
-}
-
-static int step_revoke_and_back(struct sweep *s)
-{
-	return testdev_revoke(s->dev.fd, s->fd, DMA_BUF_REVOKED_NOW) ?:
-	       testdev_revoke(s->dev.fd, s->fd, DMA_BUF_REVOKED_NO);
-}
-
-static int step_query(struct sweep *s)
-{
-	struct dma_buf_query query;
-	int ret = query_modes(s->fd, &query);
-
-	if (!ret && query.modes != ALL)
-		ret = -EILSEQ;
-	return ret;
-}
-
-static int step_mmap(struct sweep *s)
-{
-	char *map = mmap(NULL, PAGES * page_size, PROT_READ | PROT_WRITE,
-			 MAP_SHARED, s->fd, 0);
-
-	if (map == MAP_FAILED)
-		return -errno;
-	touch(map, PAGES * page_size);
-	munmap(map, PAGES * page_size);
-	return 0;
-}
-
-static int undo_nothing(struct sweep *s)
-{
-	(void)s;
-	return 0;
-}
-
-/* All of it, from a buffer of its own on, and back */
-static int step_life(struct sweep *s)
-{
-	struct dma_buf_test_attach attach = s->attach;
-	struct testdev dev = s->dev;
-	bool may_pin = attach.flags != STATIC;
-	__u64 word = 1, seen = 0;
-	int id, ret;
-
-	ret = step_export_scattered(s);
-	if (ret)
-		return ret;
-	attach.fd = s->made;
-	id = testdev_attach(dev.fd, &attach);
-	if (id < 0) {
-		ret = id;
-		goto out;
+	/* Importers go with the file that they were made by, all of them. */
+	if (s->dev >= 0)
+		close(s->dev);
+	EXPECT_EQ(0, testdev_set_dma_mask(s->watch.fd, 0, 64));
+	if (s->view) {
+		expect_balance(_metadata, &s->watch, s->fd);
+		EXPECT_EQ(-1, wrong_page(s->view, 0, s->size / page_size,
+					 s->seed));
+		munmap(s->view, s->size);
 	}
-	ret = testdev_map(dev.fd, id) ?:
-	      testdev_write(dev.fd, id, 0, &word, sizeof(word));
-	if (!ret && may_pin)
-		ret = testdev_pin(dev.fd, id) ?:
-		      testdev_unpin(dev.fd, id);
-	if (!ret && attach.flags == CALLBACK && !attach.modes)
-		ret = testdev_move(dev.fd, s->made);
-	ret = ret ?: testdev_read(dev.fd, id, 0, &seen, sizeof(seen)) ?:
-		     testdev_unmap(dev.fd, id);
-	if (!ret && seen != word)
-		ret = -EILSEQ;
-	/* Whatever has failed, this works. */
-	if (testdev_detach(dev.fd, id))
-		ret = -EILSEQ;
-out:
-	undo_made(s);
-	return ret;
+	if (s->fd >= 0)
+		close(s->fd);
+	free(s->data);
+	close(s->fail_nth);
+	close_device(_metadata, &s->watch);
 }
 
 FIXTURE(sweep) {
 	struct sweep s;
 };
 
-FIXTURE_VARIANT(sweep) {
-	/* What there is before: an importer of that kind, mapped and pinned */
-	__u32 modes;
-	__u32 flags;
-	bool attached;
-	bool mapped;
-	unsigned int pins;
-
-	int (*step)(struct sweep *s);
-	int (*undo)(struct sweep *s);
-	bool maps_dma;
-	/*
-	 * Must not fail, because nobody could deal with it. Others allocate, and
-	 * a sweep in which nothing fails would show nothing.
-	 */
-	bool never_fails;
-};
-
-FIXTURE_VARIANT_ADD(sweep, open) {
-	.step = step_open,
-	.undo = undo_made,
-};
-
-FIXTURE_VARIANT_ADD(sweep, export_scattered) {
-	.step = step_export_scattered,
-	.undo = undo_made,
-};
-
-FIXTURE_VARIANT_ADD(sweep, export_contiguous) {
-	.step = step_export_contiguous,
-	.undo = undo_made,
-};
-
-FIXTURE_VARIANT_ADD(sweep, export_huge) {
-	.step = step_export_huge,
-	.undo = undo_made,
-};
-
-FIXTURE_VARIANT_ADD(sweep, mmap) {
-	.step = step_mmap,
-	.undo = undo_nothing,
-};
-
-FIXTURE_VARIANT_ADD(sweep, query) {
-	.step = step_query,
-	.undo = undo_nothing,
-	.never_fails = true,
-};
-
-FIXTURE_VARIANT_ADD(sweep, attach_static) {
-	.flags = STATIC,
-	.step = step_attach,
-	.undo = step_detach,
-};
-
-FIXTURE_VARIANT_ADD(sweep, attach_silent) {
-	.step = step_attach,
-	.undo = step_detach,
-};
-
-FIXTURE_VARIANT_ADD(sweep, attach_callback) {
-	.flags = CALLBACK,
-	.step = step_attach,
-	.undo = step_detach,
-};
-
-FIXTURE_VARIANT_ADD(sweep, attach_pinned) {
-	.modes = PINNED,
-	.step = step_attach,
-	.undo = step_detach,
-};
-
-FIXTURE_VARIANT_ADD(sweep, attach_revocable) {
-	.modes = REVOCABLE,
-	.flags = CALLBACK,
-	.step = step_attach,
-	.undo = step_detach,
-};
-
-FIXTURE_VARIANT_ADD(sweep, map_static) {
-	.flags = STATIC,
-	.attached = true,
-	.step = step_map,
-	.undo = step_unmap,
-	.maps_dma = true,
-};
-
-FIXTURE_VARIANT_ADD(sweep, map_pinned) {
-	.modes = PINNED,
-	.attached = true,
-	.step = step_map,
-	.undo = step_unmap,
-	.maps_dma = true,
-};
-
-FIXTURE_VARIANT_ADD(sweep, map_movable) {
-	.flags = CALLBACK,
-	.attached = true,
-	.step = step_map,
-	.undo = step_unmap,
-	.maps_dma = true,
-};
-
-FIXTURE_VARIANT_ADD(sweep, read_static) {
-	.flags = STATIC,
-	.attached = true,
-	.step = step_read,
-	.undo = undo_dma,
-	.maps_dma = true,
-};
-
-FIXTURE_VARIANT_ADD(sweep, read_movable) {
-	.flags = CALLBACK,
-	.attached = true,
-	.step = step_read,
-	.undo = undo_dma,
-	.maps_dma = true,
-};
-
-FIXTURE_VARIANT_ADD(sweep, write_movable) {
-	.flags = CALLBACK,
-	.attached = true,
-	.step = step_write,
-	.undo = undo_dma,
-	.maps_dma = true,
-};
-
-FIXTURE_VARIANT_ADD(sweep, pin) {
-	.flags = CALLBACK,
-	.attached = true,
-	.step = step_pin,
-	.undo = step_unpin,
-	.never_fails = true,
-};
-
-FIXTURE_VARIANT_ADD(sweep, unpin) {
-	.flags = CALLBACK,
-	.attached = true,
-	.pins = 1,
-	.step = step_unpin,
-	.undo = step_pin,
-	.never_fails = true,
-};
-
-FIXTURE_VARIANT_ADD(sweep, unmap_static) {
-	.flags = STATIC,
-	.attached = true,
-	.mapped = true,
-	.step = step_unmap,
-	.undo = step_map,
-	.maps_dma = true,
-	.never_fails = true,
-};
-
-FIXTURE_VARIANT_ADD(sweep, unmap_movable) {
-	.flags = CALLBACK,
-	.attached = true,
-	.mapped = true,
-	.step = step_unmap,
-	.undo = step_map,
-	.maps_dma = true,
-	.never_fails = true,
-};
-
-FIXTURE_VARIANT_ADD(sweep, detach_static) {
-	.flags = STATIC,
-	.attached = true,
-	.step = step_detach,
-	.undo = step_attach,
-	.never_fails = true,
-};
-
-FIXTURE_VARIANT_ADD(sweep, detach_pinned) {
-	.modes = PINNED,
-	.attached = true,
-	.step = step_detach,
-	.undo = step_attach,
-	.never_fails = true,
-};
-
-FIXTURE_VARIANT_ADD(sweep, detach_movable) {
-	.flags = CALLBACK,
-	.attached = true,
-	.step = step_detach,
-	.undo = step_attach,
-	.never_fails = true,
-};
-
-FIXTURE_VARIANT_ADD(sweep, move) {
-	.flags = CALLBACK,
-	.attached = true,
-	.mapped = true,
-	.step = step_move,
-	.undo = undo_invalidate,
-	.maps_dma = true,
-};
-
-FIXTURE_VARIANT_ADD(sweep, move_with_old_mapping) {
-	.flags = CALLBACK | DMA_BUF_TEST_UNMAP_NEVER,
-	.attached = true,
-	.mapped = true,
-	.step = step_move,
-	.undo = undo_invalidate,
-	.maps_dma = true,
-};
-
-FIXTURE_VARIANT_ADD(sweep, revoke_and_back) {
-	.modes = REVOCABLE,
-	.flags = CALLBACK,
-	.attached = true,
-	.mapped = true,
-	.step = step_revoke_and_back,
-	.undo = undo_invalidate,
-	.maps_dma = true,
-	.never_fails = true,
-};
-
-FIXTURE_VARIANT_ADD(sweep, life_static) {
-	.flags = STATIC,
-	.step = step_life,
-	.undo = undo_nothing,
-	.maps_dma = true,
-};
-
-FIXTURE_VARIANT_ADD(sweep, life_pinned) {
-	.modes = PINNED,
-	.step = step_life,
-	.undo = undo_nothing,
-	.maps_dma = true,
-};
-
-FIXTURE_VARIANT_ADD(sweep, life_revocable) {
-	.modes = REVOCABLE,
-	.flags = CALLBACK,
-	.step = step_life,
-	.undo = undo_nothing,
-	.maps_dma = true,
-};
-
-FIXTURE_VARIANT_ADD(sweep, life_movable) {
-	.flags = CALLBACK,
-	.step = step_life,
-	.undo = undo_nothing,
-	.maps_dma = true,
-};
-
 FIXTURE_SETUP(sweep)
 {
-	const char *missing = fail_nth_missing();
-	struct sweep *s = &self->s;
-	unsigned int i;
-
-	if (missing)
-		SKIP(return, "%s", missing);
-	if (!open_device(_metadata, &s->dev))
-		return;
-	s->made = -1;
-	s->fd = export_pages(_metadata, &s->dev, ALL, HAS_PIN);
-	s->view = mmap(NULL, PAGES * page_size, PROT_READ | PROT_WRITE,
-		       MAP_SHARED, s->fd, 0);
-	ASSERT_NE(MAP_FAILED, s->view);
-	fill(s->view, 0, PAGES, SEED);
-	s->data = malloc(PAGES * page_size);
-	ASSERT_NE(NULL, s->data);
-
-	s->attach.fd = s->fd;
-	s->attach.modes = variant->modes;
-	s->attach.flags = variant->flags;
-	if (variant->attached)
-		ASSERT_EQ(0, step_attach(s));
-	if (variant->mapped)
-		ASSERT_EQ(0, step_map(s));
-	for (i = 0; i < variant->pins; i++)
-		ASSERT_EQ(0, step_pin(s));
-	ASSERT_EQ(0, fail_nth_open(&s->fail, variant->maps_dma));
+	begin_run(_metadata, &self->s);
 }
 
 FIXTURE_TEARDOWN(sweep)
 {
-	struct sweep *s = &self->s;
-
-	fail_nth_close(&s->fail);
-	free(s->data);
-	munmap(s->view, PAGES * page_size);
-	close(s->fd);
-	close_device(_metadata, &s->dev);
+	end_run(_metadata, &self->s);
 }
 
-/* What must be the same before a step and after it is undone, or has failed */
-struct balance {
-	int fds;
-	int attachments;
+/* All that a call must not change if it fails, and what it may leave behind */
+static void look(struct __test_metadata *_metadata, struct sweep *s,
+		 char *text, size_t size)
+{
 	struct shown_attachment shown[MAX_SHOWN];
-	__u32 attached;
-	__u32 pinned;
-	__u32 mapped;
 	struct dma_buf_test_buffer_info info;
+	size_t len;
+	int nr, i;
+
+	len = snprintf(text, size, "%d fds, %d buffers", count_fds(),
+		       count_buffers());
+	if (s->fd < 0)
+		return;
+	info = buffer_info(_metadata, &s->watch, s->fd);
+	len += snprintf(text + len, size - len,
+			", %u attached, %u/%u pins, %u/%u mappings",
+			info.attaches - info.detaches,
+			info.pins, info.pin_calls - info.unpin_calls,
+			info.mappings, info.map_calls - info.unmap_calls);
+	nr = read_bufinfo(s->fd, shown, MAX_SHOWN);
+	ASSERT_LE(0, nr);
+	for (i = 0; i < nr; i++)
+		len += snprintf(text + len, size - len, "; %s, %u, %u",
+				shown[i].mode, shown[i].pins,
+				shown[i].mappings);
+	ASSERT_GT(size, len);
+}
+
+/*
+ * A call in the body of a test, which returns a negative errno if it fails. Some
+ * must not, because nobody could deal with it. Others allocate, and if none of
+ * their allocations makes them fail, they show nothing.
+ */
+struct call {
+	const char *name;
+	bool may_fail;
+	bool known;
+	unsigned int errors;
+	struct call *next;
 };
 
-static struct balance take_balance(struct __test_metadata *_metadata,
-				   struct sweep *s)
-{
-	struct balance b;
+static struct call *calls;
 
-	memset(&b, 0, sizeof(b));
-	b.fds = count_fds();
-	b.attachments = read_bufinfo(s->fd, b.shown, MAX_SHOWN);
-	ASSERT_LE(0, b.attachments);
-	b.info = buffer_info(_metadata, &s->dev, s->fd);
-	b.attached = b.info.attaches - b.info.detaches;
-	b.pinned = b.info.pin_calls - b.info.unpin_calls;
-	b.mapped = b.info.map_calls - b.info.unmap_calls;
-	return b;
+#define CALL(expr)		SWEPT(expr, true)
+#define NEVER_FAILS(expr)	SWEPT(expr, false)
+
+#define SWEPT(expr, fails) ({						\
+	static struct call _call = { .name = #expr, .may_fail = fails };\
+	int _ret;							\
+									\
+	do {								\
+		before_call(_metadata, s, &_call);			\
+		_ret = (expr);						\
+	} while (try_again(_metadata, s, &_call, _ret));		\
+	_ret;								\
+})
+
+static void before_call(struct __test_metadata *_metadata,
+			struct sweep *s, struct call *call)
+{
+	if (!call->known) {
+		call->known = true;
+		call->next = calls;
+		calls = call;
+	}
+	if (s->failed)
+		return;
+	look(_metadata, s, s->before, sizeof(s->before));
+	ASSERT_EQ(0, fail_nth_arm(s->fail_nth, s->left));
 }
 
-static void check_balance(struct __test_metadata *_metadata, struct sweep *s,
-			  const struct balance *before)
+/* Does not return if the body ends with the call */
+static bool try_again(struct __test_metadata *_metadata,
+		      struct sweep *s, struct call *call, int ret)
 {
-	struct balance after = take_balance(_metadata, s);
+	char now[sizeof(s->before)];
+	int left = 0;
+
+	if (!s->failed) {
+		left = fail_nth_disarm(s->fail_nth);
+		ASSERT_LE(0, left);
+	}
+	if (ret >= 0 || s->failed || left || !call->may_fail) {
+		ASSERT_LE(0, ret) {
+			TH_LOG("%s", call->name);
+		}
+		s->failed |= !left;
+		s->left = left;
+		return false;
+	}
+
+	s->failed = true;
+	call->errors++;
+	ASSERT_TRUE(ret == -ENOMEM || ret == -EFAULT) {
+		TH_LOG("%s: %d", call->name, ret);
+	}
+	look(_metadata, s, now, sizeof(now));
+	EXPECT_STREQ(s->before, now) {
+		TH_LOG("%s", call->name);
+	}
+	if (s->view)
+		EXPECT_EQ(-1, wrong_page(s->view, 0, s->size / page_size,
+					 s->seed));
+	if (s->ends_there)
+		longjmp(s->end, 1);
+	return true;
+}
+
+typedef void (*body_fn)(struct __test_metadata *_metadata,
+			struct sweep *s);
+
+/* Returns whether an allocation has failed. */
+static bool run(struct __test_metadata *_metadata, struct sweep *s,
+		body_fn body, unsigned int nth, bool ends_there)
+{
+	bool failed;
+
+	s->left = nth;
+	s->ends_there = ends_there;
+	if (!setjmp(s->end))
+		body(_metadata, s);
+	failed = s->failed;
+
+	end_run(_metadata, s);
+	begin_run(_metadata, s);
+	ASSERT_EQ(KSFT_PASS, _metadata->exit_code) {
+		TH_LOG("allocation %u", nth);
+	}
+	return failed;
+}
+
+static void sweep(struct __test_metadata *_metadata,
+		  struct sweep *s, body_fn body)
+{
+	long objects = count_objects();
+	struct call *call;
+	unsigned int nth;
 	int i;
 
-	EXPECT_EQ(before->fds, after.fds);
-	EXPECT_EQ(before->attached, after.attached);
-	EXPECT_EQ(before->pinned, after.pinned);
-	EXPECT_EQ(before->mapped, after.mapped);
-	EXPECT_EQ(before->info.pins, after.info.pins);
-	EXPECT_EQ(before->info.mappings, after.info.mappings);
-	EXPECT_EQ(before->attachments, after.attachments);
-	for (i = 0; i < before->attachments; i++) {
-		EXPECT_STREQ(before->shown[i].mode, after.shown[i].mode);
-		EXPECT_EQ(before->shown[i].pins, after.shown[i].pins);
-		EXPECT_EQ(before->shown[i].mappings, after.shown[i].mappings);
+	for (nth = 1; run(_metadata, s, body, nth, false); nth++) {
+		run(_metadata, s, body, nth, true);
+		ASSERT_GT(MAX_NTH, (int)nth);
 	}
-	EXPECT_EQ(-1, wrong_page(s->view, 0, PAGES, SEED));
+	for (call = calls; call; call = call->next)
+		EXPECT_EQ(call->may_fail, !!call->errors) {
+			TH_LOG("%s", call->name);
+		}
+	/* Some are freed after a grace period of RCU. */
+	for (i = 0; i < 20 && count_objects() > objects; i++)
+		usleep(100000);
+	EXPECT_GE(objects, count_objects());
+	TH_LOG("%u allocations", nth - 1);
 }
 
-TEST_F_TIMEOUT(sweep, each_allocation_fails_once, 120)
+/* An ordinary body, and the sweep over the calls that it marks */
+#define TEST_FAIL_NTH(name)						\
+	static void name##_body(struct __test_metadata *_metadata,	\
+				struct sweep *s);			\
+	TEST_F_TIMEOUT(sweep, name, 120)				\
+	{								\
+		sweep(_metadata, &self->s, name##_body);		\
+	}								\
+	static void name##_body(struct __test_metadata *_metadata,	\
+				struct sweep *s)
+
+/* The calls, each with one error at most */
+
+static int map_and_touch(struct sweep *s)
 {
-	struct sweep *s = &self->s;
-	struct balance before = take_balance(_metadata, s);
-	unsigned int nth, errors = 0;
-	int ret, failed;
+	char *map = mmap(NULL, s->size, PROT_READ | PROT_WRITE, MAP_SHARED,
+			 s->fd, 0);
 
-	for (nth = 1; nth < MAX_NTH; nth++) {
-		ASSERT_EQ(0, fail_nth_arm(&s->fail, nth));
-		ret = variant->step(s);
-		failed = fail_nth_disarm(&s->fail);
-		ASSERT_LE(0, failed);
-		if (!failed)
-			break;
+	if (map == MAP_FAILED)
+		return -errno;
+	touch(map, s->size);
+	munmap(map, s->size);
+	return 0;
+}
 
-		if (!ret || variant->never_fails) {
-			/* It has coped. */
-			ASSERT_EQ(0, ret);
-			ASSERT_EQ(0, variant->undo(s));
-		} else {
-			ASSERT_TRUE(ret == -ENOMEM || ret == -EFAULT) {
-				TH_LOG("nth %u: %d", nth, ret);
-			}
-			errors++;
-			/* What undoes all that a failure may have left */
-			if (variant->undo == undo_invalidate ||
-			    variant->undo == undo_dma)
-				ASSERT_EQ(0, variant->undo(s));
-		}
-		check_balance(_metadata, s, &before);
+/* With no mapping before. If the DMA fails there may be one, or still none. */
+static int unmap_after_dma(struct sweep *s, __u32 id)
+{
+	int ret = testdev_unmap(s->dev, id);
 
-		ASSERT_EQ(0, variant->step(s)) {
-			TH_LOG("nth %u, again", nth);
-		}
-		ASSERT_EQ(0, variant->undo(s));
-		check_balance(_metadata, s, &before);
-		ASSERT_EQ(KSFT_PASS, _metadata->exit_code) {
-			TH_LOG("nth %u", nth);
-		}
-	}
+	return ret == -EINVAL ? 0 : ret;
+}
 
-	ASSERT_GT(MAX_NTH, (int)nth);
-	ASSERT_EQ(0, ret);
-	ASSERT_EQ(0, variant->undo(s));
-	check_balance(_metadata, s, &before);
-	if (!variant->never_fails)
-		EXPECT_LT(0U, errors);
-	TH_LOG("%u allocations, %u errors", nth - 1, errors);
+static int dma_read(struct sweep *s, __u32 id)
+{
+	int ret;
+
+	memset(s->data, 0, s->size);
+	ret = testdev_read(s->dev, id, 0, s->data, s->size);
+	if (ret)
+		return unmap_after_dma(s, id) ?: ret;
+	return wrong_page(s->data, 0, s->size / page_size, s->seed) ==
+	       -1 ? 0 : -EILSEQ;
+}
+
+static int dma_write(struct sweep *s, __u32 id, __u64 seed)
+{
+	int ret;
+
+	fill(s->data, 0, s->size / page_size, seed);
+	ret = testdev_write(s->dev, id, 0, s->data, s->size);
+	if (ret)
+		return unmap_after_dma(s, id) ?: ret;
+	s->seed = seed;
+	return 0;
+}
+
+/* The bodies */
+
+static void make_buffer(struct __test_metadata *_metadata,
+			struct sweep *s, __u32 backing, size_t pages)
+{
+	struct dma_buf_query query;
+
+	s->size = pages * page_size;
+	s->dev = CALL(testdev_open());
+	s->fd = CALL(testdev_export_all(s->dev, backing, s->size));
+
+	s->view = map_pages(_metadata, s->fd, 0, pages);
+	s->data = malloc(s->size);
+	ASSERT_NE(NULL, s->data);
+	s->seed = SEED;
+	fill(s->view, 0, pages, SEED);
+
+	CALL(map_and_touch(s));
+	NEVER_FAILS(query_modes(s->fd, &query));
+	EXPECT_EQ((__u32)ALL, query.modes);
+}
+
+static __u32 make_importer(struct __test_metadata *_metadata,
+			   struct sweep *s, __u32 modes, __u32 flags)
+{
+	struct dma_buf_test_attach args = { .modes = modes, .flags = flags };
+	int id;
+
+	make_buffer(_metadata, s, DMA_BUF_TEST_SCATTERED, PAGES);
+	args.fd = s->fd;
+	id = CALL(testdev_attach(s->dev, &args));
+	/* From here on, DMA is mapped. */
+	ASSERT_EQ(0, fail_nth_spare_trees(true));
+	return id;
+}
+
+TEST_FAIL_NTH(scattered_buffer)
+{
+	make_buffer(_metadata, s, DMA_BUF_TEST_SCATTERED, PAGES);
+}
+
+TEST_FAIL_NTH(contiguous_buffer)
+{
+	make_buffer(_metadata, s, DMA_BUF_TEST_CONTIGUOUS, PAGES);
+}
+
+TEST_FAIL_NTH(huge_buffer)
+{
+	make_buffer(_metadata, s, DMA_BUF_TEST_HUGE, 2 * huge_pages());
+}
+
+TEST_FAIL_NTH(static_importer)
+{
+	__u32 id = make_importer(_metadata, s, 0, STATIC);
+
+	CALL(dma_write(s, id, OTHER_SEED));
+	NEVER_FAILS(testdev_unmap(s->dev, id));
+	CALL(dma_read(s, id));
+	NEVER_FAILS(testdev_unmap(s->dev, id));
+	CALL(testdev_map(s->dev, id));
+	NEVER_FAILS(testdev_unmap(s->dev, id));
+	NEVER_FAILS(testdev_detach(s->dev, id));
+	expect_balance(_metadata, &s->watch, s->fd);
+}
+
+TEST_FAIL_NTH(silent_importer)
+{
+	__u32 id = make_importer(_metadata, s, 0, 0);
+
+	NEVER_FAILS(testdev_pin(s->dev, id));
+	CALL(testdev_map(s->dev, id));
+	NEVER_FAILS(testdev_unmap(s->dev, id));
+	NEVER_FAILS(testdev_unpin(s->dev, id));
+	NEVER_FAILS(testdev_detach(s->dev, id));
+	expect_balance(_metadata, &s->watch, s->fd);
+}
+
+TEST_FAIL_NTH(pinned_importer)
+{
+	__u32 id = make_importer(_metadata, s, PINNED, 0);
+
+	CALL(testdev_map(s->dev, id));
+	NEVER_FAILS(testdev_unmap(s->dev, id));
+	CALL(dma_write(s, id, OTHER_SEED));
+	NEVER_FAILS(testdev_pin(s->dev, id));
+	NEVER_FAILS(testdev_unpin(s->dev, id));
+	NEVER_FAILS(testdev_unmap(s->dev, id));
+	CALL(dma_read(s, id));
+	/* Unmaps too */
+	NEVER_FAILS(testdev_detach(s->dev, id));
+	expect_balance(_metadata, &s->watch, s->fd);
+}
+
+TEST_FAIL_NTH(revocable_importer)
+{
+	__u32 id = make_importer(_metadata, s, REVOCABLE, CALLBACK);
+
+	CALL(dma_write(s, id, OTHER_SEED));
+	NEVER_FAILS(testdev_pin(s->dev, id));
+	NEVER_FAILS(testdev_revoke(s->dev, s->fd, DMA_BUF_REVOKED_NOW));
+	NEVER_FAILS(testdev_unpin(s->dev, id));
+	NEVER_FAILS(testdev_revoke(s->dev, s->fd, DMA_BUF_REVOKED_NO));
+	CALL(testdev_map(s->dev, id));
+	NEVER_FAILS(testdev_unmap(s->dev, id));
+	CALL(dma_read(s, id));
+	NEVER_FAILS(testdev_unmap(s->dev, id));
+	NEVER_FAILS(testdev_detach(s->dev, id));
+	expect_balance(_metadata, &s->watch, s->fd);
+}
+
+TEST_FAIL_NTH(movable_importer)
+{
+	__u32 id = make_importer(_metadata, s, 0, CALLBACK);
+
+	CALL(dma_read(s, id));
+	NEVER_FAILS(testdev_unmap(s->dev, id));
+	CALL(dma_write(s, id, OTHER_SEED));
+	NEVER_FAILS(testdev_pin(s->dev, id));
+	NEVER_FAILS(testdev_unpin(s->dev, id));
+	CALL(testdev_move(s->dev, s->fd));
+	EXPECT_EQ(1U, buffer_info(_metadata, &s->watch, s->fd).moves);
+	CALL(testdev_map(s->dev, id));
+	NEVER_FAILS(testdev_unmap(s->dev, id));
+	CALL(dma_read(s, id));
+	NEVER_FAILS(testdev_unmap(s->dev, id));
+	NEVER_FAILS(testdev_detach(s->dev, id));
+	expect_balance(_metadata, &s->watch, s->fd);
+}
+
+TEST_FAIL_NTH(importer_with_an_old_mapping)
+{
+	__u32 id = make_importer(_metadata, s, 0,
+				 CALLBACK | DMA_BUF_TEST_UNMAP_NEVER);
+
+	CALL(dma_write(s, id, OTHER_SEED));
+	CALL(testdev_move(s->dev, s->fd));
+	/* Drops the old mapping first, and would not bring it back. */
+	ASSERT_EQ(0, testdev_map(s->dev, id));
+	CALL(testdev_move(s->dev, s->fd));
+	EXPECT_EQ(2U, buffer_info(_metadata, &s->watch, s->fd).moves);
+	NEVER_FAILS(testdev_unmap(s->dev, id));
+	CALL(dma_read(s, id));
+	NEVER_FAILS(testdev_unmap(s->dev, id));
+	NEVER_FAILS(testdev_detach(s->dev, id));
+	expect_balance(_metadata, &s->watch, s->fd);
 }
 
 TEST_HARNESS_MAIN

@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stdio.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "kselftest_harness.h"
@@ -29,6 +30,7 @@ static size_t page_size;
 struct testdev {
 	int fd;
 	int nr_fds;
+	int nr_buffers;
 };
 
 /* False if there is none and the test is skipped */
@@ -41,6 +43,7 @@ static bool open_device(struct __test_metadata *_metadata, struct testdev *dev)
 
 	page_size = getpagesize();
 	dev->nr_fds = count_fds();
+	dev->nr_buffers = count_buffers();
 	dev->fd = testdev_open();
 	ASSERT_LE(0, dev->fd);
 	return true;
@@ -54,6 +57,7 @@ static void close_device(struct __test_metadata *_metadata,
 	if (_metadata->exit_code != KSFT_PASS)
 		return;
 	EXPECT_EQ(dev->nr_fds, count_fds());
+	EXPECT_EQ(dev->nr_buffers, count_buffers());
 	EXPECT_EQ(0, count_mappings("/dmabuf:"));
 }
 
@@ -92,6 +96,17 @@ static inline int export_pages(struct __test_metadata *_metadata,
 	return fd;
 }
 
+/* A CPU mapping of @nr pages, from page @first of the buffer on */
+static inline char *map_pages(struct __test_metadata *_metadata, int fd,
+			      size_t first, size_t nr)
+{
+	char *map = mmap(NULL, nr * page_size, PROT_READ | PROT_WRITE,
+			 MAP_SHARED, fd, first * page_size);
+
+	ASSERT_NE(MAP_FAILED, map);
+	return map;
+}
+
 static inline __u32 attach(struct __test_metadata *_metadata,
 			   struct testdev *dev, struct dma_buf_test_attach args)
 {
@@ -103,6 +118,9 @@ static inline __u32 attach(struct __test_metadata *_metadata,
 	}
 	return id;
 }
+
+#define ATTACH(dev, ...)						\
+	attach(_metadata, dev, (struct dma_buf_test_attach) { __VA_ARGS__ })
 
 static inline struct dma_buf_test_importer_info
 importer_info(struct __test_metadata *_metadata, struct testdev *dev, __u32 id)
@@ -187,6 +205,20 @@ static inline void check_bufinfo(struct __test_metadata *_metadata, int fd,
 #define EXPECT_BUFINFO_EMPTY(fd)					\
 	check_bufinfo(_metadata, fd, (struct expected_attachment[]) {	\
 		{ NULL, 0, 0 } })
+
+/* Whatever importers have done is undone. */
+static inline void expect_balance(struct __test_metadata *_metadata,
+				  struct testdev *dev, int fd)
+{
+	struct dma_buf_test_buffer_info info = buffer_info(_metadata, dev, fd);
+
+	EXPECT_EQ(0U, info.pins);
+	EXPECT_EQ(0U, info.mappings);
+	EXPECT_EQ(info.attaches, info.detaches);
+	EXPECT_EQ(info.pin_calls, info.unpin_calls);
+	EXPECT_EQ(info.map_calls, info.unmap_calls);
+	EXPECT_BUFINFO_EMPTY(fd);
+}
 
 #define EXPECT_FDINFO(fd, want_modes, want_revoked) do {		\
 	struct shown_modes _shown;					\

@@ -43,26 +43,14 @@ static bool make_moved(struct __test_metadata *_metadata, struct moved *m,
 		return false;
 	m->pages = pages;
 	m->size = pages * page_size;
-	m->fd = testdev_export(m->dev.fd, &(struct dma_buf_test_export) {
-		.size = m->size,
-		.backing = backing,
-		.modes = ALL,
-		.flags = HAS_PIN,
-		.open_flags = O_RDWR | O_CLOEXEC,
-	});
+	m->fd = testdev_export_all(m->dev.fd, backing, m->size);
 	ASSERT_LE(0, m->fd);
-	m->view = mmap(NULL, m->size, PROT_READ | PROT_WRITE, MAP_SHARED,
-		       m->fd, 0);
-	ASSERT_NE(MAP_FAILED, m->view);
+	m->view = map_pages(_metadata, m->fd, 0, pages);
 	m->data = malloc(m->size);
 	ASSERT_NE(NULL, m->data);
 	for (i = 0; i < DEVICES; i++)
-		m->id[i] = attach(_metadata, &m->dev,
-				  (struct dma_buf_test_attach) {
-			.fd = m->fd,
-			.device = i,
-			.flags = CALLBACK,
-		});
+		m->id[i] = ATTACH(&m->dev, .fd = m->fd, .device = i,
+				  .flags = CALLBACK);
 	return true;
 }
 
@@ -74,17 +62,17 @@ static void drop_moved(struct __test_metadata *_metadata, struct moved *m)
 	close_device(_metadata, &m->dev);
 }
 
-/* @map shows the buffer from page @first on, @nr pages of it. */
-static void cpu_fill(struct __test_metadata *_metadata, struct moved *m,
-		     char *map, size_t first, size_t nr, __u64 seed)
+/* By the CPU; @map shows the buffer from page @first on, @nr pages of it. */
+static void cpu_fill_part(struct __test_metadata *_metadata, struct moved *m,
+			  char *map, size_t first, size_t nr, __u64 seed)
 {
 	ASSERT_EQ(0, dmabuf_sync(m->fd, DMA_BUF_SYNC_START | DMA_BUF_SYNC_RW));
 	fill(map, first, nr, seed);
 	ASSERT_EQ(0, dmabuf_sync(m->fd, DMA_BUF_SYNC_END | DMA_BUF_SYNC_RW));
 }
 
-static void cpu_check(struct __test_metadata *_metadata, struct moved *m,
-		      const char *map, size_t first, size_t nr, __u64 seed)
+static void cpu_check_part(struct __test_metadata *_metadata, struct moved *m,
+			   const char *map, size_t first, size_t nr, __u64 seed)
 {
 	ASSERT_EQ(0, dmabuf_sync(m->fd,
 				 DMA_BUF_SYNC_START | DMA_BUF_SYNC_READ));
@@ -92,20 +80,32 @@ static void cpu_check(struct __test_metadata *_metadata, struct moved *m,
 	ASSERT_EQ(0, dmabuf_sync(m->fd, DMA_BUF_SYNC_END | DMA_BUF_SYNC_READ));
 }
 
+/* All of it, by the view */
+static void cpu_fill(struct __test_metadata *_metadata, struct moved *m,
+		     __u64 seed)
+{
+	cpu_fill_part(_metadata, m, m->view, 0, m->pages, seed);
+}
+
+static void cpu_check(struct __test_metadata *_metadata, struct moved *m,
+		      __u64 seed)
+{
+	cpu_check_part(_metadata, m, m->view, 0, m->pages, seed);
+}
+
+/* By the device of an importer */
 static void dma_fill(struct __test_metadata *_metadata, struct moved *m,
-		     int device, __u64 seed)
+		     __u32 id, __u64 seed)
 {
 	fill(m->data, 0, m->pages, seed);
-	ASSERT_EQ(0, testdev_write(m->dev.fd, m->id[device], 0, m->data,
-				   m->size));
+	ASSERT_EQ(0, testdev_write(m->dev.fd, id, 0, m->data, m->size));
 }
 
 static void dma_check(struct __test_metadata *_metadata, struct moved *m,
-		      int device, __u64 seed)
+		      __u32 id, __u64 seed)
 {
 	memset(m->data, UNTOUCHED, m->size);
-	ASSERT_EQ(0, testdev_read(m->dev.fd, m->id[device], 0, m->data,
-				  m->size));
+	ASSERT_EQ(0, testdev_read(m->dev.fd, id, 0, m->data, m->size));
 	EXPECT_EQ(-1, wrong_page(m->data, 0, m->pages, seed));
 }
 
@@ -180,21 +180,21 @@ TEST_F(moved, content_is_kept_for_cpu_and_devices)
 	struct moved *m = &self->m;
 	int i, round;
 
-	cpu_fill(_metadata, m, m->view, 0, m->pages, SEED);
+	cpu_fill(_metadata, m, SEED);
 	for (round = 0; round < 3; round++) {
 		for (i = 0; i < DEVICES; i++)
-			dma_check(_metadata, m, i, SEED);
+			dma_check(_metadata, m, m->id[i], SEED);
 		move(_metadata, m);
-		cpu_check(_metadata, m, m->view, 0, m->pages, SEED);
+		cpu_check(_metadata, m, SEED);
 	}
 	for (i = 0; i < DEVICES; i++)
-		dma_check(_metadata, m, i, SEED);
+		dma_check(_metadata, m, m->id[i], SEED);
 
 	/* What a device has written too */
-	dma_fill(_metadata, m, 0, OTHER_SEED);
+	dma_fill(_metadata, m, m->id[0], OTHER_SEED);
 	move(_metadata, m);
-	dma_check(_metadata, m, 1, OTHER_SEED);
-	cpu_check(_metadata, m, m->view, 0, m->pages, OTHER_SEED);
+	dma_check(_metadata, m, m->id[1], OTHER_SEED);
+	cpu_check(_metadata, m, OTHER_SEED);
 }
 
 /* The table of make run: three moves, and who sees what */
@@ -206,7 +206,7 @@ TEST_F(moved, each_side_sees_the_new_place)
 	char when[32];
 	int i, round;
 
-	cpu_fill(_metadata, m, m->view, 0, m->pages, SEED);
+	cpu_fill(_metadata, m, SEED);
 	for (round = 0; round <= 3; round++) {
 		if (round)
 			move(_metadata, m);
@@ -214,8 +214,8 @@ TEST_F(moved, each_side_sees_the_new_place)
 			 round);
 
 		for (i = 0; i < DEVICES; i++)
-			dma_check(_metadata, m, i, SEED);
-		cpu_check(_metadata, m, m->view, 0, m->pages, SEED);
+			dma_check(_metadata, m, m->id[i], SEED);
+		cpu_check(_metadata, m, SEED);
 		info = importer_info(_metadata, &m->dev, m->id[0]);
 		EXPECT_NE(last, info.address);
 		last = info.address;
@@ -277,8 +277,8 @@ TEST_F(moved, cpu_writes_by_an_old_mapping_reach_the_devices)
 		touch(m->view, m->size);
 		ASSERT_EQ(0, testdev_map(m->dev.fd, m->id[i]));
 		move(_metadata, m);
-		cpu_fill(_metadata, m, m->view, 0, m->pages, seed);
-		dma_check(_metadata, m, i, seed);
+		cpu_fill(_metadata, m, seed);
+		dma_check(_metadata, m, m->id[i], seed);
 	}
 }
 
@@ -303,10 +303,8 @@ TEST_F(moved, device_writes_reach_old_and_new_mappings)
 	int round;
 
 	for (i = 0; i < ARRAY_SIZE(parts); i++) {
-		maps[i] = mmap(NULL, parts[i].nr * page_size,
-			       PROT_READ | PROT_WRITE, MAP_SHARED, m->fd,
-			       parts[i].first * page_size);
-		ASSERT_NE(MAP_FAILED, maps[i]);
+		maps[i] = map_pages(_metadata, m->fd, parts[i].first,
+				    parts[i].nr);
 		if (parts[i].present)
 			touch(maps[i], parts[i].nr * page_size);
 	}
@@ -314,17 +312,18 @@ TEST_F(moved, device_writes_reach_old_and_new_mappings)
 		__u64 seed = round ? OTHER_SEED : SEED;
 
 		move(_metadata, m);
-		dma_fill(_metadata, m, round % DEVICES, seed);
+		dma_fill(_metadata, m, m->id[round % DEVICES], seed);
 		for (i = 0; i < ARRAY_SIZE(parts); i++)
-			cpu_check(_metadata, m, maps[i], parts[i].first,
-				  parts[i].nr, seed);
+			cpu_check_part(_metadata, m, maps[i], parts[i].first,
+				       parts[i].nr, seed);
 	}
 	for (i = 0; i < ARRAY_SIZE(parts); i++) {
-		cpu_fill(_metadata, m, maps[i], parts[i].first, parts[i].nr,
-			 SEED + i);
-		cpu_check(_metadata, m, m->view + parts[i].first * page_size,
-			  parts[i].first, parts[i].nr, SEED + i);
-		munmap(maps[i], parts[i].nr * page_size);
+		size_t first = parts[i].first, nr = parts[i].nr;
+
+		cpu_fill_part(_metadata, m, maps[i], first, nr, SEED + i);
+		cpu_check_part(_metadata, m, m->view + first * page_size, first,
+			       nr, SEED + i);
+		munmap(maps[i], nr * page_size);
 	}
 }
 
@@ -332,13 +331,13 @@ TEST_F(moved, one_device_sees_what_the_other_writes)
 {
 	struct moved *m = &self->m;
 
-	dma_fill(_metadata, m, 0, SEED);
+	dma_fill(_metadata, m, m->id[0], SEED);
 	move(_metadata, m);
-	dma_check(_metadata, m, 1, SEED);
-	dma_fill(_metadata, m, 1, OTHER_SEED);
-	dma_check(_metadata, m, 0, OTHER_SEED);
+	dma_check(_metadata, m, m->id[1], SEED);
+	dma_fill(_metadata, m, m->id[1], OTHER_SEED);
+	dma_check(_metadata, m, m->id[0], OTHER_SEED);
 	move(_metadata, m);
-	dma_check(_metadata, m, 0, OTHER_SEED);
+	dma_check(_metadata, m, m->id[0], OTHER_SEED);
 }
 
 /* Any offset and length, also across pages, ranges and the steps of DMA */
@@ -391,7 +390,7 @@ TEST_F(moved, another_process_sees_the_new_place)
 	char byte = 0;
 	pid_t pid;
 
-	cpu_fill(_metadata, m, m->view, 0, m->pages, SEED);
+	cpu_fill(_metadata, m, SEED);
 	ASSERT_EQ(0, pipe(to_child));
 	ASSERT_EQ(0, pipe(to_parent));
 	pid = fork();
@@ -409,7 +408,7 @@ TEST_F(moved, another_process_sees_the_new_place)
 	close(to_parent[1]);
 	EXPECT_EQ(1, read(to_parent[0], &byte, 1));
 	move(_metadata, m);
-	dma_fill(_metadata, m, 0, OTHER_SEED);
+	dma_fill(_metadata, m, m->id[0], OTHER_SEED);
 	EXPECT_EQ(1, write(to_child[1], &byte, 1));
 	EXPECT_EQ(0, exit_code(pid));
 	close(to_parent[0]);
@@ -465,7 +464,7 @@ TEST_F(moved, not_while_revoked)
 	struct moved *m = &self->m;
 	int i;
 
-	cpu_fill(_metadata, m, m->view, 0, m->pages, SEED);
+	cpu_fill(_metadata, m, SEED);
 	for (i = 0; i < DEVICES; i++)
 		ASSERT_EQ(0, testdev_detach(m->dev.fd, m->id[i]));
 
@@ -473,7 +472,7 @@ TEST_F(moved, not_while_revoked)
 	EXPECT_EQ(-ENODEV, testdev_move(m->dev.fd, m->fd));
 	ASSERT_EQ(0, testdev_revoke(m->dev.fd, m->fd, DMA_BUF_REVOKED_NO));
 	move(_metadata, m);
-	cpu_check(_metadata, m, m->view, 0, m->pages, SEED);
+	cpu_check(_metadata, m, SEED);
 }
 
 #define GIVE_UP_MS	20000
@@ -535,7 +534,7 @@ FIXTURE_SETUP(fenced)
 		SKIP(return, "no " SW_SYNC);
 	if (!make_moved(_metadata, &self->m, DMA_BUF_TEST_SCATTERED, PAGES))
 		return;
-	cpu_fill(_metadata, &self->m, self->m.view, 0, PAGES, SEED);
+	cpu_fill(_metadata, &self->m, SEED);
 
 	self->timeline = open(SW_SYNC, O_RDWR | O_CLOEXEC);
 	ASSERT_LE(0, self->timeline);
@@ -604,8 +603,7 @@ TEST_F(fenced, move_waits_for_fences_and_all_others_for_the_move)
 
 	wait_for_mover(_metadata, m);
 	/* Without entries, as those of the view may not be gone yet */
-	map = mmap(NULL, m->size, PROT_READ | PROT_WRITE, MAP_SHARED, m->fd, 0);
-	ASSERT_NE(MAP_FAILED, map);
+	map = map_pages(_metadata, m->fd, 0, m->pages);
 	pid = fork();
 	ASSERT_LE(0, pid);
 	if (!pid) {
@@ -621,8 +619,8 @@ TEST_F(fenced, move_waits_for_fences_and_all_others_for_the_move)
 	EXPECT_EQ(0, self->mover.ret);
 	EXPECT_EQ(0, exit_code(pid));
 	EXPECT_EQ(1U, buffer_info(_metadata, &m->dev, m->fd).moves);
-	cpu_check(_metadata, m, m->view, 0, PAGES, OTHER_SEED);
-	dma_check(_metadata, m, 0, OTHER_SEED);
+	cpu_check(_metadata, m, OTHER_SEED);
+	dma_check(_metadata, m, m->id[0], OTHER_SEED);
 	munmap(map, m->size);
 }
 
@@ -653,13 +651,10 @@ FIXTURE_SETUP(slow)
 {
 	if (!make_moved(_metadata, &self->m, DMA_BUF_TEST_SCATTERED, PAGES))
 		return;
-	self->id = attach(_metadata, &self->m.dev,
-			  (struct dma_buf_test_attach) {
-		.fd = self->m.fd,
-		.flags = variant->flags,
-		.delay_ms = variant->delay_ms,
-	});
-	cpu_fill(_metadata, &self->m, self->m.view, 0, PAGES, SEED);
+	self->id = ATTACH(&self->m.dev, .fd = self->m.fd,
+			  .flags = variant->flags,
+			  .delay_ms = variant->delay_ms);
+	cpu_fill(_metadata, &self->m, SEED);
 }
 
 FIXTURE_TEARDOWN(slow)
@@ -699,8 +694,8 @@ TEST_F(slow, move_does_not_wait_for_the_old_mapping)
 		EXPECT_EQ(0U, info.ranges);
 		EXPECT_EQ(0U, info.unmaps);
 	}
-	cpu_check(_metadata, m, m->view, 0, PAGES, SEED);
-	dma_check(_metadata, m, 0, SEED);
+	cpu_check(_metadata, m, SEED);
+	dma_check(_metadata, m, m->id[0], SEED);
 
 	let_go(_metadata, m, self->id, variant->delay_ms);
 	EXPECT_IMPORTER(&m->dev, self->id, .mode = MOVABLE, .invalidates = 1,
@@ -717,19 +712,16 @@ TEST_F(slow, buffer_is_used_again_before_the_old_mapping_is_gone)
 
 	ASSERT_EQ(0, testdev_map(m->dev.fd, self->id));
 	move(_metadata, m);
-	memset(m->data, UNTOUCHED, m->size);
-	ASSERT_EQ(0, testdev_read(m->dev.fd, self->id, 0, m->data, m->size));
-	EXPECT_EQ(-1, wrong_page(m->data, 0, PAGES, SEED));
-	fill(m->data, 0, PAGES, OTHER_SEED);
-	ASSERT_EQ(0, testdev_write(m->dev.fd, self->id, 0, m->data, m->size));
-	cpu_check(_metadata, m, m->view, 0, PAGES, OTHER_SEED);
-	dma_check(_metadata, m, 0, OTHER_SEED);
+	dma_check(_metadata, m, self->id, SEED);
+	dma_fill(_metadata, m, self->id, OTHER_SEED);
+	cpu_check(_metadata, m, OTHER_SEED);
+	dma_check(_metadata, m, m->id[0], OTHER_SEED);
 
 	ASSERT_EQ(0, testdev_detach(m->dev.fd, self->id));
 	EXPECT_BUFFER(&m->dev, m->fd, .mappings = 1, .attaches = 3,
 		      .detaches = 1, .map_calls = 3, .unmap_calls = 2,
 		      .mmap_calls = 1, .moves = 1);
-	cpu_check(_metadata, m, m->view, 0, PAGES, OTHER_SEED);
+	cpu_check(_metadata, m, OTHER_SEED);
 }
 
 TEST_F(slow, buffer_moves_on_while_the_old_mapping_is_there)
@@ -739,14 +731,14 @@ TEST_F(slow, buffer_moves_on_while_the_old_mapping_is_there)
 
 	ASSERT_EQ(0, testdev_map(m->dev.fd, self->id));
 	for (i = 0; i < 3; i++) {
-		dma_fill(_metadata, m, i % DEVICES, SEED + i);
+		dma_fill(_metadata, m, m->id[i % DEVICES], SEED + i);
 		move(_metadata, m);
-		cpu_check(_metadata, m, m->view, 0, PAGES, SEED + i);
+		cpu_check(_metadata, m, SEED + i);
 	}
 	let_go(_metadata, m, self->id, variant->delay_ms);
 	EXPECT_IMPORTER(&m->dev, self->id, .mode = MOVABLE, .invalidates = 3,
 			.maps = 1, .unmaps = 1);
-	cpu_check(_metadata, m, m->view, 0, PAGES, SEED + 2);
+	cpu_check(_metadata, m, SEED + 2);
 	EXPECT_EQ(0U, buffer_info(_metadata, &m->dev, m->fd).mappings);
 }
 
@@ -764,7 +756,7 @@ TEST_F(slow, detach_ends_the_old_mapping)
 	if (variant->delay_ms)
 		usleep((DELAY_MS + 200) * 1000);
 	EXPECT_EQ(1U, buffer_info(_metadata, &m->dev, m->fd).unmap_calls);
-	cpu_check(_metadata, m, m->view, 0, PAGES, SEED);
+	cpu_check(_metadata, m, SEED);
 }
 
 TEST_F(slow, close_ends_the_old_mapping)
@@ -774,11 +766,8 @@ TEST_F(slow, close_ends_the_old_mapping)
 	__u32 id;
 
 	ASSERT_LE(0, second.fd);
-	id = attach(_metadata, &second, (struct dma_buf_test_attach) {
-		.fd = m->fd,
-		.flags = variant->flags,
-		.delay_ms = variant->delay_ms,
-	});
+	id = ATTACH(&second, .fd = m->fd, .flags = variant->flags,
+		    .delay_ms = variant->delay_ms);
 	ASSERT_EQ(0, testdev_map(second.fd, id));
 	move(_metadata, m);
 	close(second.fd);
@@ -860,16 +849,16 @@ TEST_F(masked, content_comes_through_moves)
 	int i;
 
 	for (i = 0; i < DEVICES; i++) {
-		cpu_fill(_metadata, m, m->view, 0, m->pages, SEED + i);
-		dma_check(_metadata, m, i, SEED + i);
+		cpu_fill(_metadata, m, SEED + i);
+		dma_check(_metadata, m, m->id[i], SEED + i);
 		move(_metadata, m);
-		cpu_check(_metadata, m, m->view, 0, m->pages, SEED + i);
-		dma_check(_metadata, m, i, SEED + i);
+		cpu_check(_metadata, m, SEED + i);
+		dma_check(_metadata, m, m->id[i], SEED + i);
 
-		dma_fill(_metadata, m, i, OTHER_SEED + i);
+		dma_fill(_metadata, m, m->id[i], OTHER_SEED + i);
 		move(_metadata, m);
-		cpu_check(_metadata, m, m->view, 0, m->pages, OTHER_SEED + i);
-		dma_check(_metadata, m, i, OTHER_SEED + i);
+		cpu_check(_metadata, m, OTHER_SEED + i);
+		dma_check(_metadata, m, m->id[i], OTHER_SEED + i);
 	}
 }
 
@@ -880,10 +869,10 @@ TEST_F(masked, sync_is_enough_to_see_what_the_other_side_wrote)
 
 	for (i = 0; i < DEVICES; i++) {
 		ASSERT_EQ(0, testdev_map(m->dev.fd, m->id[i]));
-		cpu_fill(_metadata, m, m->view, 0, m->pages, SEED + i);
-		dma_check(_metadata, m, i, SEED + i);
-		dma_fill(_metadata, m, i, OTHER_SEED + i);
-		cpu_check(_metadata, m, m->view, 0, m->pages, OTHER_SEED + i);
+		cpu_fill(_metadata, m, SEED + i);
+		dma_check(_metadata, m, m->id[i], SEED + i);
+		dma_fill(_metadata, m, m->id[i], OTHER_SEED + i);
+		cpu_check(_metadata, m, OTHER_SEED + i);
 		EXPECT_IMPORTER(&m->dev, m->id[i], .mode = MOVABLE, .mapped = 1,
 				.maps = 1);
 		ASSERT_EQ(0, testdev_unmap(m->dev.fd, m->id[i]));
@@ -894,17 +883,14 @@ TEST_F(masked, sync_is_enough_to_see_what_the_other_side_wrote)
 TEST_F(masked, content_comes_from_a_mapping_that_is_not_unmapped)
 {
 	struct moved *m = &self->m;
-	__u32 id = attach(_metadata, &m->dev, (struct dma_buf_test_attach) {
-		.fd = m->fd,
-		.flags = CALLBACK | DMA_BUF_TEST_UNMAP_NEVER,
-	});
+	__u32 id = ATTACH(&m->dev, .fd = m->fd,
+			  .flags = CALLBACK | DMA_BUF_TEST_UNMAP_NEVER);
 
-	fill(m->data, 0, m->pages, SEED);
-	ASSERT_EQ(0, testdev_write(m->dev.fd, id, 0, m->data, m->size));
+	dma_fill(_metadata, m, id, SEED);
 	move(_metadata, m);
-	cpu_check(_metadata, m, m->view, 0, m->pages, SEED);
+	cpu_check(_metadata, m, SEED);
 	ASSERT_EQ(0, testdev_unmap(m->dev.fd, id));
-	cpu_check(_metadata, m, m->view, 0, m->pages, SEED);
+	cpu_check(_metadata, m, SEED);
 }
 
 /* Unmapping would copy from its bounce buffers, to pages that are in use. */
@@ -916,20 +902,16 @@ TEST_F(masked, old_mapping_overwrites_nothing_after_a_revoke)
 
 	for (i = 0; i < DEVICES; i++)
 		ASSERT_EQ(0, testdev_detach(m->dev.fd, m->id[i]));
-	id = attach(_metadata, &m->dev, (struct dma_buf_test_attach) {
-		.fd = m->fd,
-		.modes = REVOCABLE,
-		.flags = CALLBACK | DMA_BUF_TEST_UNMAP_NEVER,
-	});
+	id = ATTACH(&m->dev, .fd = m->fd, .modes = REVOCABLE,
+		    .flags = CALLBACK | DMA_BUF_TEST_UNMAP_NEVER);
 
-	fill(m->data, 0, m->pages, SEED);
-	ASSERT_EQ(0, testdev_write(m->dev.fd, id, 0, m->data, m->size));
+	dma_fill(_metadata, m, id, SEED);
 	ASSERT_EQ(0, testdev_revoke(m->dev.fd, m->fd, DMA_BUF_REVOKED_NOW));
 	ASSERT_EQ(0, testdev_revoke(m->dev.fd, m->fd, DMA_BUF_REVOKED_NO));
-	cpu_check(_metadata, m, m->view, 0, m->pages, SEED);
-	cpu_fill(_metadata, m, m->view, 0, m->pages, OTHER_SEED);
+	cpu_check(_metadata, m, SEED);
+	cpu_fill(_metadata, m, OTHER_SEED);
 	ASSERT_EQ(0, testdev_unmap(m->dev.fd, id));
-	cpu_check(_metadata, m, m->view, 0, m->pages, OTHER_SEED);
+	cpu_check(_metadata, m, OTHER_SEED);
 }
 
 #define LARGE		(32UL << 20)
@@ -938,7 +920,6 @@ TEST_F(masked, old_mapping_overwrites_nothing_after_a_revoke)
 TEST_F(masked, nothing_is_left_when_bounce_buffers_run_out)
 {
 	struct moved *m = &self->m;
-	struct dma_buf_test_buffer_info info;
 	int fd[MANY], nr, ret = 0, i;
 	__u32 id[MANY];
 
@@ -949,11 +930,7 @@ TEST_F(masked, nothing_is_left_when_bounce_buffers_run_out)
 			.open_flags = O_RDWR | O_CLOEXEC,
 		});
 		ASSERT_LE(0, fd[nr]);
-		id[nr] = attach(_metadata, &m->dev,
-				(struct dma_buf_test_attach) {
-			.fd = fd[nr],
-			.flags = STATIC,
-		});
+		id[nr] = ATTACH(&m->dev, .fd = fd[nr], .flags = STATIC);
 		ret = testdev_map(m->dev.fd, id[nr]);
 	}
 	if (ret) {
@@ -964,14 +941,12 @@ TEST_F(masked, nothing_is_left_when_bounce_buffers_run_out)
 	}
 	for (i = 0; i < nr; i++) {
 		ASSERT_EQ(0, testdev_detach(m->dev.fd, id[i]));
-		info = buffer_info(_metadata, &m->dev, fd[i]);
-		EXPECT_EQ(0U, info.mappings);
-		EXPECT_EQ(info.map_calls, info.unmap_calls);
+		expect_balance(_metadata, &m->dev, fd[i]);
 		close(fd[i]);
 	}
 	/* They are there again. */
-	cpu_fill(_metadata, m, m->view, 0, m->pages, SEED);
-	dma_check(_metadata, m, 0, SEED);
+	cpu_fill(_metadata, m, SEED);
+	dma_check(_metadata, m, m->id[0], SEED);
 	if (!ret)
 		SKIP(return, "%lu MiB didn't need bounce buffers",
 		     MANY * LARGE >> 20);
@@ -992,11 +967,8 @@ TEST_F(masked, too_small_a_mask_is_EIO)
 		if (ret == -EIO)
 			SKIP(return, "no DMA with 24 bits on this system");
 		ASSERT_EQ(0, ret);
-		id = attach(_metadata, &m->dev, (struct dma_buf_test_attach) {
-			.fd = m->fd,
-			.device = i,
-			.flags = i ? STATIC : CALLBACK,
-		});
+		id = ATTACH(&m->dev, .fd = m->fd, .device = i,
+			    .flags = i ? STATIC : CALLBACK);
 		EXPECT_EQ(-EIO, testdev_map(m->dev.fd, id));
 		EXPECT_EQ(0U, buffer_info(_metadata, &m->dev, m->fd).pins);
 		EXPECT_EQ(0U, buffer_info(_metadata, &m->dev, m->fd).mappings);
@@ -1053,15 +1025,10 @@ FIXTURE_SETUP(revoked)
 		return;
 	self->fd = export_pages(_metadata, &self->dev, variant->modes,
 				variant->flags);
-	self->view = mmap(NULL, PAGES * page_size, PROT_READ | PROT_WRITE,
-			  MAP_SHARED, self->fd, 0);
-	ASSERT_NE(MAP_FAILED, self->view);
+	self->view = map_pages(_metadata, self->fd, 0, PAGES);
 	fill(self->view, 0, PAGES, SEED);
-	self->id = attach(_metadata, &self->dev, (struct dma_buf_test_attach) {
-		.fd = self->fd,
-		.modes = REVOCABLE,
-		.flags = CALLBACK,
-	});
+	self->id = ATTACH(&self->dev, .fd = self->fd, .modes = REVOCABLE,
+			  .flags = CALLBACK);
 }
 
 FIXTURE_TEARDOWN(revoked)
@@ -1106,9 +1073,7 @@ static void check_no_access(struct __test_metadata *_metadata,
 		EXPECT_TRUE(gets_sigbus(view + i * page_size, false));
 		EXPECT_TRUE(gets_sigbus(view + i * page_size, true));
 	}
-	map = mmap(NULL, PAGES * page_size, PROT_READ | PROT_WRITE, MAP_SHARED,
-		   fd, 0);
-	ASSERT_NE(MAP_FAILED, map);
+	map = map_pages(_metadata, fd, 0, PAGES);
 	EXPECT_TRUE(gets_sigbus(map, false));
 	EXPECT_TRUE(gets_sigbus(map + (PAGES - 1) * page_size, true));
 	munmap(map, PAGES * page_size);
@@ -1237,12 +1202,8 @@ TEST_F(revoked, the_rest_of_the_fd_keeps_working)
 TEST_F(revoked, importer_that_keeps_its_mapping_is_noticed)
 {
 	struct testdev *dev = &self->dev;
-	__u32 id = attach(_metadata, dev, (struct dma_buf_test_attach) {
-		.fd = self->fd,
-		.device = 1,
-		.modes = REVOCABLE,
-		.flags = CALLBACK | DMA_BUF_TEST_UNMAP_NEVER,
-	});
+	__u32 id = ATTACH(dev, .fd = self->fd, .device = 1, .modes = REVOCABLE,
+			  .flags = CALLBACK | DMA_BUF_TEST_UNMAP_NEVER);
 
 	ASSERT_EQ(0, testdev_map(dev->fd, id));
 	set_revoked(_metadata, dev, self->fd, DMA_BUF_REVOKED_NOW);

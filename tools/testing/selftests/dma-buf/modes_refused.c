@@ -130,27 +130,24 @@ TEST_F(device, importer_that_detaches_without_cleaning_up)
 		__u32 flags;
 		int pins;
 	} leakers[] = {
+		{ PINNED, 0, 2 },	/* warned about */
 		{ 0, STATIC, 0 },
 		{ 0, 0, 1 },
 		{ PINNED, 0, 0 },
-		{ PINNED, 0, 2 },
 		{ REVOCABLE, CALLBACK, 1 },
 		{ MOVABLE, CALLBACK, 3 },
 	};
 	struct testdev *dev = &self->dev;
 	int fd = export_pages(_metadata, dev, ALL, HAS_PIN);
-	struct dma_buf_test_buffer_info info;
 	size_t i;
 	int pin;
 
-	announce_one_warning("importer dma_buf_test detaches");
+	/* Pins of its own: the one of the core is not among them. */
+	announce_one_warning("importer dma_buf_test detaches .*with 1 mappings and 2 pins left");
 	for (i = 0; i < ARRAY_SIZE(leakers); i++) {
-		__u32 id = attach(_metadata, dev, (struct dma_buf_test_attach) {
-			.fd = fd,
-			.device = i % DEVICES,
-			.modes = leakers[i].modes,
-			.flags = leakers[i].flags | DMA_BUF_TEST_LEAK,
-		});
+		__u32 id = ATTACH(dev, .fd = fd, .device = i % DEVICES,
+				  .modes = leakers[i].modes,
+				  .flags = leakers[i].flags | DMA_BUF_TEST_LEAK);
 
 		ASSERT_EQ(0, testdev_map(dev->fd, id));
 		for (pin = 0; pin < leakers[i].pins; pin++)
@@ -158,12 +155,7 @@ TEST_F(device, importer_that_detaches_without_cleaning_up)
 		EXPECT_EQ(1U, buffer_info(_metadata, dev, fd).mappings);
 
 		ASSERT_EQ(0, testdev_detach(dev->fd, id));
-		EXPECT_BUFINFO_EMPTY(fd);
-		info = buffer_info(_metadata, dev, fd);
-		EXPECT_EQ(0U, info.pins);
-		EXPECT_EQ(0U, info.mappings);
-		EXPECT_EQ(info.pin_calls, info.unpin_calls);
-		EXPECT_EQ(info.map_calls, info.unmap_calls);
+		expect_balance(_metadata, dev, fd);
 		EXPECT_EQ(0, testdev_move(dev->fd, fd));
 	}
 	EXPECT_BUFFER(dev, fd, .attaches = 6, .detaches = 6, .pin_calls = 11,
@@ -180,10 +172,7 @@ TEST_F(device, importer_that_leaks_when_it_is_closed)
 	__u32 id;
 
 	ASSERT_LE(0, second.fd);
-	id = attach(_metadata, &second, (struct dma_buf_test_attach) {
-		.fd = fd,
-		.flags = CALLBACK | DMA_BUF_TEST_LEAK,
-	});
+	id = ATTACH(&second, .fd = fd, .flags = CALLBACK | DMA_BUF_TEST_LEAK);
 	ASSERT_EQ(0, testdev_map(second.fd, id));
 	ASSERT_EQ(0, testdev_pin(second.fd, id));
 	close(second.fd);

@@ -517,28 +517,17 @@ FIXTURE_SETUP(stress)
 	ASSERT_LT(0, team->rounds);
 	team->pages = variant->pages ?: huge_pages();
 	team->size = team->pages * page_size;
-	team->fd = testdev_export(team->dev.fd, &(struct dma_buf_test_export) {
-		.size = team->size,
-		.backing = variant->backing,
-		.modes = ALL,
-		.flags = HAS_PIN,
-		.open_flags = O_RDWR | O_CLOEXEC,
-	});
+	team->fd = testdev_export_all(team->dev.fd, variant->backing,
+				      team->size);
 	ASSERT_LE(0, team->fd);
-	team->map = mmap(NULL, team->size, PROT_READ | PROT_WRITE, MAP_SHARED,
-			 team->fd, 0);
-	ASSERT_NE(MAP_FAILED, team->map);
+	team->map = map_pages(_metadata, team->fd, 0, team->pages);
 	for (page = 0; page < team->pages; page++) {
 		words = (void *)(team->map + page * page_size);
 		words[MARK] = page_mark(SEED, page);
 		words[COUNTER] = 0;
 		words[last_word()] = page_mark(SEED, page);
 	}
-	team->shared = attach(_metadata, &team->dev,
-			      (struct dma_buf_test_attach) {
-		.fd = team->fd,
-		.flags = CALLBACK,
-	});
+	team->shared = ATTACH(&team->dev, .fd = team->fd, .flags = CALLBACK);
 }
 
 FIXTURE_TEARDOWN(stress)
@@ -585,13 +574,8 @@ static void check_balance(struct __test_metadata *_metadata, struct team *team)
 
 	EXPECT_BUFINFO(team->fd, { "movable", 0, 1 });
 	ASSERT_EQ(0, testdev_detach(team->dev.fd, team->shared));
-	EXPECT_BUFINFO_EMPTY(team->fd);
+	expect_balance(_metadata, &team->dev, team->fd);
 	info = buffer_info(_metadata, &team->dev, team->fd);
-	EXPECT_EQ(0U, info.pins);
-	EXPECT_EQ(0U, info.mappings);
-	EXPECT_EQ(info.attaches, info.detaches);
-	EXPECT_EQ(info.pin_calls, info.unpin_calls);
-	EXPECT_EQ(info.map_calls, info.unmap_calls);
 	EXPECT_EQ(team->moves, info.moves);
 	TH_LOG("%u moves, %u refused, %u attaches, %u maps, %u faults",
 	       info.moves, team->refused, info.attaches, info.map_calls,

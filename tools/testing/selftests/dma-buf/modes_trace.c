@@ -114,18 +114,14 @@ TEST_F(trace, tells_modes_pins_and_mappings)
 	__u32 id;
 	int i, nr;
 
-	id = attach(_metadata, dev, (struct dma_buf_test_attach) {
-		.fd = fd, .device = 1, .flags = CALLBACK,
-	});
+	id = ATTACH(dev, .fd = fd, .device = 1, .flags = CALLBACK);
 	ASSERT_EQ(0, testdev_map(dev->fd, id));
 	ASSERT_EQ(0, testdev_pin(dev->fd, id));
 	ASSERT_EQ(0, testdev_unpin(dev->fd, id));
 	ASSERT_EQ(0, testdev_move(dev->fd, fd));
 	ASSERT_EQ(0, testdev_detach(dev->fd, id));
 
-	id = attach(_metadata, dev, (struct dma_buf_test_attach) {
-		.fd = fd, .modes = PINNED,
-	});
+	id = ATTACH(dev, .fd = fd, .modes = PINNED);
 	ASSERT_EQ(0, testdev_detach(dev->fd, id));
 
 	EXPECT_EQ(-EOPNOTSUPP, testdev_attach(dev->fd,

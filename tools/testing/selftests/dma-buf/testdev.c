@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <errno.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
@@ -13,6 +15,7 @@
 
 #define DEBUGFS		"/sys/kernel/debug"
 #define BUFINFO		DEBUGFS "/dma_buf/bufinfo"
+#define SLAB		DEBUGFS "/slab"
 
 #define DMA_MAX		(64UL << 10)	/* of DMA_BUF_TEST_DMA */
 
@@ -42,6 +45,17 @@ static int do_ioctl(int fd, unsigned long cmd, const void *arg)
 int testdev_export(int dev, const struct dma_buf_test_export *export)
 {
 	return do_ioctl(dev, DMA_BUF_TEST_EXPORT, export);
+}
+
+int testdev_export_all(int dev, __u32 backing, size_t size)
+{
+	return testdev_export(dev, &(struct dma_buf_test_export) {
+		.size = size,
+		.backing = backing,
+		.modes = PINNED | REVOCABLE | MOVABLE,
+		.flags = DMA_BUF_TEST_HAS_PIN,
+		.open_flags = O_RDWR | O_CLOEXEC,
+	});
 }
 
 int testdev_attach(int dev, const struct dma_buf_test_attach *attach)
@@ -210,6 +224,29 @@ int read_fdinfo(int dmabuf, struct shown_modes *shown)
 
 /* bufinfo */
 
+static FILE *open_bufinfo(void)
+{
+	FILE *f = fopen(BUFINFO, "re");
+
+	if (!f && !mount("debugfs", DEBUGFS, "debugfs", 0, NULL))
+		f = fopen(BUFINFO, "re");
+	return f;
+}
+
+int count_buffers(void)
+{
+	FILE *f = open_bufinfo();
+	char line[256];
+	int nr = 0;
+
+	if (!f)
+		return -errno;
+	while (fgets(line, sizeof(line), f))
+		nr += !!strstr(line, "\tdma_buf_test\t");
+	fclose(f);
+	return nr;
+}
+
 /* dma_buf_debug_show(): the inode is the last but one of seven columns. */
 static bool is_object(const char *line, unsigned long long ino)
 {
@@ -290,9 +327,7 @@ int read_bufinfo(int dmabuf, struct shown_attachment *shown, int max)
 	if (fstat(dmabuf, &st))
 		return -errno;
 
-	f = fopen(BUFINFO, "re");
-	if (!f && !mount("debugfs", DEBUGFS, "debugfs", 0, NULL))
-		f = fopen(BUFINFO, "re");
+	f = open_bufinfo();
 	if (!f)
 		return -errno;
 	while (ret == -ENOENT && fgets(line, sizeof(line), f))
@@ -304,4 +339,46 @@ int read_bufinfo(int dmabuf, struct shown_attachment *shown, int max)
 	if (ret > 0)
 		reverse(shown, ret);
 	return ret;
+}
+
+/* Memory */
+
+/* In the file is a number of objects, and below it their stack. */
+static long count_traces(const char *cache)
+{
+	char path[512], line[512], *end;
+	long nr = 0, here = 0, number;
+	FILE *f;
+
+	snprintf(path, sizeof(path), SLAB "/%s/alloc_traces", cache);
+	f = fopen(path, "re");
+	if (!f)
+		return 0;
+	while (fgets(line, sizeof(line), f)) {
+		number = strtol(line, &end, 10);
+		if (end != line)
+			here = number;
+		if (!strstr(line, "[dma_buf_test]"))
+			continue;
+		nr += here;
+		here = 0;
+	}
+	fclose(f);
+	return nr;
+}
+
+long count_objects(void)
+{
+	struct dirent *entry;
+	long nr = 0;
+	DIR *dir;
+
+	dir = opendir(SLAB);
+	if (!dir)
+		return 0;
+	while ((entry = readdir(dir)))
+		if (!strncmp(entry->d_name, "kmalloc-", strlen("kmalloc-")))
+			nr += count_traces(entry->d_name);
+	closedir(dir);
+	return nr;
 }

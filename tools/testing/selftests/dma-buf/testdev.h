@@ -30,6 +30,8 @@ int testdev_open(void);
 
 /* The file descriptor of the dma-buf, and the id of the importer */
 int testdev_export(int dev, const struct dma_buf_test_export *export);
+/* A buffer that offers all modes */
+int testdev_export_all(int dev, __u32 backing, size_t size);
 int testdev_attach(int dev, const struct dma_buf_test_attach *attach);
 
 int testdev_detach(int dev, __u32 id);
@@ -78,5 +80,14 @@ struct shown_attachment {
  * returns how many there are, up to @max, or -E2BIG.
  */
 int read_bufinfo(int dmabuf, struct shown_attachment *shown, int max);
+
+/* How many buffers of the device are there, whoever has made them? */
+int count_buffers(void);
+
+/*
+ * Objects of kmalloc caches that were allocated in a call of the device and are
+ * not free yet; 0 if the kernel doesn't track them (slab_debug=U)
+ */
+long count_objects(void);
 
 #endif /* SELFTESTS_DMA_BUF_TESTDEV_H */

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Turn the records of tap.awk, splats.awk and guest/verdict into the summary
-# that people read, the JUnit file that machines read, and the last line.
+# Turn the records of tap.awk, splats.awk and guest/verdict/verdict into a summary
+# for people, with the totals as its last line, and a JUnit file for machines.
 #
 # -v junit=FILE		where the XML goes
-# -v runs=N		how many guest runs are judged; their labels are shown
-#			if there is more than one
+# -v runs=N		number of guest runs; with more than one, each line
+#			shows the label of its run
 # stdin			the records; "run LABEL" begins those of one run
 #
 # Exit status 0 if nothing failed and something passed.
@@ -23,7 +23,7 @@ function label(name) {
 	return runs > 1 ? run ": " name : name
 }
 
-# Rows of the table, in the order in which they turn up.
+# The number of a suite's row in the table, a new one for a new suite.
 function row(name) {
 	name = label(name)
 	if (!(name in row_of)) {
@@ -57,7 +57,7 @@ function show(i) {
 		printf "%s", it_more[i]
 }
 
-# The whole id; what is wrong with a run as a whole has no case.
+# SUITE:CASE, or SUITE: TEXT for a problem that has no case.
 function id(i) {
 	return row_name[it_row[i]] (it_kind[i] == "problem" ? ": " : ":") it_title[i]
 }
@@ -98,7 +98,7 @@ function write_junit(    r, i) {
 	close(junit)
 }
 
-# A heading only where something follows.
+# Print a heading before its first item only.
 function section(title) {
 	if (!titled_already) {
 		print "\n" title
@@ -123,7 +123,7 @@ $1 == "|" {
 		it_more[n] = it_more[n] "    " substr($0, 3) "\n"
 	next
 }
-# A record that nobody knows is a result that nobody counts.
+# An unknown record may be a result, so it must not get lost.
 {
 	item(row("guest"), "problem", "a record that cannot be read: " $0, "")
 }

@@ -2,8 +2,8 @@
 #
 # Scan a whole console for splats.
 #
-# -v deny=FILE		regexes of what must not be there
-# -v allow=FILE		regex, tab, reason: what is excused, by its first line
+# -v deny=FILE		regexes of splats.deny
+# -v allow=FILE		regexes and reasons of splats.allow
 # stdin			the cleaned console.log (no CRs, no control characters)
 #
 # Writes records for report.awk, tab-separated:
@@ -23,8 +23,8 @@ function fail(text) {
 	print "fail\tguest\t" oneline(text)
 }
 
-# Some awks take these for plain text without a word, and the pattern would
-# match nothing for ever.
+# Some awks silently take {n} and \w for plain text. The regex would then never
+# match.
 function portable(re, from) {
 	if (re ~ /\{[0-9]/ || re ~ /\\[A-Za-z<>]/) {
 		fail(from ": only plain POSIX without {n}, write it out: " re)
@@ -74,30 +74,31 @@ function denied(s,    i) {
 	return 0
 }
 
-# Reports that stand on their own. "Oops:" or "refcount_t:" come inside of
-# one of these.
-function opener(s) {
+# The first line of a separate report. "Oops:" and "refcount_t:" are not: these
+# lines are within another report.
+function begins_report(s) {
 	return s ~ /^(watchdog: |rcu: |usercopy: )?(\[ )?(WARNING|BUG|INFO|PANIC)[: ]/ ||
 	       s ~ /^kernel BUG at / || s ~ /^Kernel panic/ || s ~ /^UBSAN: /
 }
 
-# These say what is wrong and then let a WARN or BUG print the trace.
+# A line before a WARN or BUG that belongs to it: the trace is in the latter.
 function prelude(s) {
 	return s ~ /^BUG .*ainted.*: / || s ~ /^\[.* overwritten\] / ||
 	       s ~ /^list_(add|del) / || s ~ /^page dumped because: / ||
 	       s ~ /^usercopy: /
 }
 
-# One stall prints a trace for each CPU, an oops prints its registers last.
-function drawn_out(s) {
+# A report that goes on after a trace: a stall has a trace for each CPU, an oops
+# ends with its registers.
+function goes_on(s) {
 	return s ~ /stall|lockup|LOCKUP|starved/ ||
 	       s ~ /^BUG: (kernel NULL|unable)|^Oops|^Unable/
 }
 
-# A report with an end of its own may be long. Without one, stop before it
-# swallows what comes next.
+# The most lines of a report. It is low for a report without a line that marks its
+# end, so that the report doesn't take in the next one.
 function limit() {
-	if (cut || prelude(title) || drawn_out(title) || title ~ /^BUG: K/)
+	if (cut || prelude(title) || goes_on(title) || title ~ /^BUG: K/)
 		return 300
 	return 60
 }
@@ -121,8 +122,8 @@ function announce(s, lineno,    spec, n, r) {
 	exp_line[nexp] = lineno
 }
 
-# Message, file and function of a WARN are in its first eight lines, on x86
-# with the RIP line last.
+# The first eight lines of a WARN have its message, file and function. On x86 the
+# RIP line is the last of these.
 function head_matches(r,    i) {
 	for (i = 1; i <= nblk && i <= 8; i++)
 		if (blk[i] ~ r)
@@ -182,8 +183,8 @@ BEGIN {
 }
 
 END {
-	# A console driver that is interrupted in a line prints it again
-	# after this mark: what came of it before does not count.
+	# A console driver that is interrupted within a line writes this mark
+	# and the whole line again. Drop the incomplete line.
 	for (i = 2; i < nlines; i++)
 		if (line[i] ~ /^[*][*] replaying previous printk message [*][*]/) {
 			j = i - 1
@@ -195,8 +196,8 @@ END {
 	for (i = 1; i <= nlines; i++) {
 		s = line[i]
 		at = 0
-		# Something of userspace may stand before the time stamp, if
-		# it did not end its line.
+		# Output of userspace without a newline at its end may precede
+		# the time stamp.
 		if (match(s, /\[ *[0-9]+[.][0-9][0-9][0-9][0-9][0-9][0-9]\](\[ *[TC][0-9]+\])?( |$)/)) {
 			at = RSTART
 			stamped_lines++
@@ -212,7 +213,7 @@ END {
 			continue
 		}
 
-		# Reports are printed in one go: silence ends them.
+		# A report is printed without a pause: two seconds end it.
 		if (open && at && now > last + 2)
 			finish()
 		if (at)
@@ -231,11 +232,11 @@ END {
 		}
 
 		if (denied(s)) {
-			if (!open || (titled && opener(s)))
+			if (!open || (titled && begins_report(s)))
 				start_block(i, 0)
 			if (title == "")
 				title = s
-			if (opener(s))
+			if (begins_report(s))
 				titled = 1
 			add(s, line[i])
 			continue
@@ -249,7 +250,7 @@ END {
 		else if (title ~ /^BUG: (KASAN|KCSAN|KMSAN|KFENCE)/) {
 			if (s ~ /^==========/)
 				finish()
-		} else if (!cut && !prelude(title) && !drawn_out(title) && s ~ /<\/TASK>/)
+		} else if (!cut && !prelude(title) && !goes_on(title) && s ~ /<\/TASK>/)
 			finish()
 		if (open && nblk >= limit())
 			finish()

@@ -1,10 +1,11 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# guest/verdict must notice. Each test takes the good run of setup() and
-# spoils one thing, so a test that passes for nothing would say "0 failed".
+# Failures that guest/verdict/verdict must notice. setup() makes the logs of a good
+# run. Each test breaks one thing in them and expects exactly the failure that
+# follows.
 #
-# AWK=gawk bats guest/tests/verdict.bats  runs them with another awk.
+#	AWK=gawk bats guest/verdict/tests/verdict.bats	# with another awk
 
 setup()
 {
@@ -61,7 +62,7 @@ tap_kselftest()
 	END
 }
 
-# As /sys/kernel/debug/kunit/*/results prints it; the generator's parameters
+# The format of /sys/kernel/debug/kunit/*/results. The parameters of a generator
 # have no plan.
 tap_kunit()
 {
@@ -124,7 +125,7 @@ last_is()
 	return 1
 }
 
-# One failure, no more, and this is what is said of it.
+# one_failure REGEX: there is exactly one failure, and a line matches.
 one_failure()
 {
 	[ "$status" -eq 1 ] || { echo "status $status"; echo "$output"; return 1; }
@@ -135,7 +136,7 @@ one_failure()
 	return 1
 }
 
-# Put stdin on the console, before the power-off.
+# Add stdin to the console, before the power-off.
 console()
 {
 	sed -i '/Power down/d' "$d/console.log"
@@ -143,7 +144,7 @@ console()
 	echo "[   99.500000] reboot: Power down" >> "$d/console.log"
 }
 
-# A third suite with the TAP of stdin.
+# suite [STATUS]: add a third suite, whose TAP is stdin.
 suite()
 {
 	local status=${1:-0}
@@ -667,10 +668,10 @@ a_kasan()
 	echo "s:a  was broken" > "$d/known"
 	suite <<< $'1..1\nok 1 a'
 	judge
-	one_failure 's:a passes now: take it off guest/known-failures'
+	one_failure "s:a passes now: remove it from $d/known \\(a\\)"
 	echo "s:gone  was broken" > "$d/known"
 	judge
-	one_failure 's:gone is on guest/known-failures and did not report'
+	one_failure "s:gone did not report, but is listed in $d/known"
 }
 
 @test "known failures of suites that were not asked for are ignored" {
@@ -886,7 +887,7 @@ a_kasan()
 	local line at=100 n=0
 	local -a said
 
-	# Minutes apart, so that none hides in the report before.
+	# With pauses, so that none is taken for a part of the report before.
 	while IFS= read -r line; do
 		said+=("$line")
 		echo "[  $at.000000] $line" >> "$d/console.log"
@@ -1093,7 +1094,7 @@ a_kasan()
 @test "a reader that breaks down is a failure, never silence" {
 	local n
 	for n in 1 2 3; do
-		# An awk that dies at its n-th call, after what it has said.
+		# An awk whose n-th call fails.
 		cat > "$d/awk" <<-END
 		#!/bin/sh
 		echo x >> "$d/calls"

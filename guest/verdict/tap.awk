@@ -3,7 +3,8 @@
 # Judge the TAP channel of one guest run.
 #
 # -v expected=FILE	suites that must report, one a line
-# -v known=FILE		cases that fail on the unpatched base too
+# -v known=FILE		known failures
+# -v noskip=REGEX	suites that must not skip a case
 # stdin			the cleaned tap.log (no CRs, no control characters)
 #
 # Writes one record a line, fields separated by tabs, read by report.awk:
@@ -26,7 +27,6 @@ function trim(s) {
 	return s
 }
 
-# The guest prints diagnostics before the result that they explain.
 function detail(text,    n, i, line) {
 	n = split(text, line, "\n")
 	for (i = 1; i <= n; i++)
@@ -39,14 +39,15 @@ function fail(text, more) {
 	detail(more)
 }
 
+# Keep diagnostics: a test prints them before the result that they explain.
 function remember(line) {
 	if (line ~ /^[ \t]*$/)
 		return
 	diag[++ndiag] = line
 }
 
-# The last 15 lines since the last result: more than that nobody reads, and
-# the assertion that failed is always among the last ones.
+# The last 15 diagnostics since the last result. A failed assertion is among the
+# last ones.
 function recent(    s, i) {
 	s = ""
 	for (i = (ndiag > 15 ? ndiag - 14 : 1); i <= ndiag; i++)
@@ -130,9 +131,8 @@ function load_known(    line, rc, at, id) {
 		fail("the list of known failures is missing")
 }
 
-# Index of the entry that names this case, 0 if none does. An entry for a
-# suite that was not asked for is not looked at: filtered runs use the same
-# list.
+# The index of the entry for this case, or 0. Entries for suites that are not
+# expected are ignored, because all runs use the same list.
 function known_entry(path,    i, found) {
 	found = 0
 	if (!(suite in want))
@@ -176,8 +176,8 @@ function where(    i, s) {
 
 function check_plan(    p) {
 	p = plan[depth]
-	# KUnit prints no plan for parameters that come from a generator
-	# function, but a line with the totals after them.
+	# For parameters from a generator function, KUnit prints no plan but
+	# a line with the totals after them.
 	if (p < 0 && depth > 1 && (sub_name[depth] in stat))
 		p = stat[sub_name[depth]]
 	if (bailed || truncated)
@@ -188,14 +188,15 @@ function check_plan(    p) {
 		fail(where() "plan says " p " results, " cnt[depth] " came")
 }
 
-# Leaves learn the name of a parent when the parent reports, after them.
+# End a block of subtests. The result of the parent, with its name, comes after
+# theirs, so the name is added to their paths now.
 function pop(name,    i) {
 	for (i = first_leaf[depth]; i <= nleaf; i++)
 		path[i] = name "/" path[i]
 	depth--
 }
 
-# A block that goes away without a result line of its own.
+# End a block of subtests whose parent has no result.
 function pop_unsummarised() {
 	check_plan()
 	if (!bailed && !truncated)
@@ -320,8 +321,8 @@ function end_suite(status, seconds,    i, k, failing, reasons) {
 			      res_of[i] "\t" oneline(why_of[i])
 		}
 		if (k && res_of[i] == "pass")
-			fail(kn_id[k] " passes now: take it off" \
-			     " guest/known-failures (" path[i] ")")
+			fail(kn_id[k] " passes now: remove it from " known \
+			     " (" path[i] ")")
 	}
 	if (skipped_whole && !nleaf && noskip != "" && suite ~ noskip) {
 		fail("skipped as a whole (" why_skipped \
@@ -426,7 +427,7 @@ done && !/^[ \t]*$/ && !after_done {
 	next
 }
 
-# Framing apart, what stands outside a suite has no owner.
+# Outside of a suite, all but results is ignored.
 suite == "" {
 	if ($0 ~ /^ *(not )?ok [0-9]/ || $0 ~ /^ *not ok/ || $0 ~ /^Bail out!/)
 		fail("a result outside of any suite: " $0)
@@ -489,7 +490,7 @@ text ~ /^(not )?ok [0-9]+([ \t]|$)/ {
 	next
 }
 
-# "ok, then" is prose; "not ok" must never be lost, number or not.
+# "ok" without a number may be prose. "not ok" is a failure even then.
 text ~ /^not ok([ \t]|$)/ {
 	fail("a result without a number: " text, recent())
 	nameless++
@@ -511,8 +512,7 @@ text ~ /^# .*: pass:[0-9]+ fail:[0-9]+ skip:[0-9]+ total:[0-9]+[ \t]*$/ {
 	next
 }
 
-# What each kselftest prints around a case says nothing that the result
-# does not.
+# Lines of the kselftest harness that only repeat results
 text ~ /^#  *(RUN|OK|FAIL)  / || text ~ /^# Totals: / {
 	next
 }
@@ -532,8 +532,7 @@ END {
 	for (i = 1; i <= nkn; i++)
 		if ((kn_suite[i] in want) && !kn_hit[i]) {
 			suite = kn_suite[i]
-			fail(kn_id[i] " is on guest/known-failures and did" \
-			     " not report")
+			fail(kn_id[i] " did not report, but is listed in " known)
 		}
 	suite = ""
 	if (!done)
