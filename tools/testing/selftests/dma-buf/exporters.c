@@ -19,8 +19,6 @@
 #include "write_file.h"
 
 #define HEAPS			"/dev/dma_heap"
-#define DMA_COHERENT		HEAPS "/test_dma_coherent"
-#define DMA_NONCONTIGUOUS	HEAPS "/test_dma_noncontiguous"
 #define UDMABUF			"/dev/udmabuf"
 #define HUGEPAGES		"/sys/kernel/mm/hugepages/hugepages-2048kB"
 #define BUFINFO			"/sys/kernel/debug/dma_buf/bufinfo"
@@ -63,14 +61,13 @@ static int system_heap_create(struct dmabuf *buf, int flags)
 
 /*
  * The heap of the default area is "default_cma_region", others are named after
- * their area (add_cma_heaps()). Heaps that are not CMA's are "system*", the
- * "protected*" ones of a TEE, and "test_*".
+ * their area (add_cma_heaps()). Heaps that are not CMA's are "system*", and the
+ * "protected*" ones of a TEE.
  */
 static bool is_other_heap(const char *name)
 {
 	return !strncmp(name, "system", strlen("system")) ||
-	       !strncmp(name, "protected", strlen("protected")) ||
-	       !strncmp(name, "test_", strlen("test_"));
+	       !strncmp(name, "protected", strlen("protected"));
 }
 
 static const char *cma_heap_path(void)
@@ -107,31 +104,6 @@ static int cma_heap_create(struct dmabuf *buf, int flags)
 	const char *path = cma_heap_path();
 
 	return path ? heap_alloc(path, buf, flags) : -ENODEV;
-}
-
-/*
- * Heaps of CONFIG_DMABUF_TEST_HEAP, whose memory is the DMA API's. Behind an
- * IOMMU it is of many pieces.
- */
-
-static const char *dma_coherent_missing(void)
-{
-	return access(DMA_COHERENT, F_OK) ? "no " DMA_COHERENT : NULL;
-}
-
-static int dma_coherent_create(struct dmabuf *buf, int flags)
-{
-	return heap_alloc(DMA_COHERENT, buf, flags);
-}
-
-static const char *dma_noncontiguous_missing(void)
-{
-	return access(DMA_NONCONTIGUOUS, F_OK) ? "no " DMA_NONCONTIGUOUS : NULL;
-}
-
-static int dma_noncontiguous_create(struct dmabuf *buf, int flags)
-{
-	return heap_alloc(DMA_NONCONTIGUOUS, buf, flags);
 }
 
 /* udmabuf */
@@ -324,18 +296,6 @@ const struct exporter cma_heap = {
 	.create = cma_heap_create,
 	/* cma_heap_vm_huge_fault(): a page table */
 	.pages_per_fault = 512,
-};
-
-const struct exporter dma_coherent = {
-	.name = "dma_coherent",
-	.missing = dma_coherent_missing,
-	.create = dma_coherent_create,
-};
-
-const struct exporter dma_noncontiguous = {
-	.name = "dma_noncontiguous",
-	.missing = dma_noncontiguous_missing,
-	.create = dma_noncontiguous_create,
 };
 
 const struct exporter udmabuf = {

@@ -56,8 +56,6 @@ struct exporter {
 /* exporters.c */
 extern const struct exporter system_heap;
 extern const struct exporter cma_heap;
-extern const struct exporter dma_coherent;	/* dma_mmap_coherent() */
-extern const struct exporter dma_noncontiguous;	/* dma_mmap_noncontiguous() */
 extern const struct exporter udmabuf;		/* one range of a 4K memfd */
 extern const struct exporter udmabuf_list;	/* its pages in reverse order */
 extern const struct exporter udmabuf_huge;	/* a memfd of 2M hugetlb pages */
@@ -74,6 +72,10 @@ extern const struct exporter vivid_vmalloc;
 extern const struct exporter vivid_contig;	/* dma-contig */
 extern const struct exporter vivid_sg;		/* dma-sg */
 extern const struct exporter vim2m;		/* vmalloc */
+
+/* exporters_testdev.c: the DMA API's memory, behind an IOMMU of many pieces */
+extern const struct exporter dma_coherent;	/* dma_mmap_coherent() */
+extern const struct exporter dma_noncontiguous;	/* dma_mmap_noncontiguous() */
 
 int dmabuf_open(struct dmabuf *buf, const struct exporter *exporter,
 		size_t size, int flags);

@@ -593,12 +593,6 @@ FIXTURE_VARIANT_ADD(stress, cma_heap) {
 };
 
 /* remap_pfnmap_pages(), remap_pfnmap_vmalloc() */
-FIXTURE_VARIANT_ADD(stress, dma_noncontiguous) {
-	.exporter = &dma_noncontiguous,
-	.bytes = 6 << 20,
-	.pages = 5,
-};
-
 FIXTURE_VARIANT_ADD(stress, vivid_vmalloc) {
 	.exporter = &vivid_vmalloc,
 	.bytes = 6 << 20,
@@ -607,6 +601,12 @@ FIXTURE_VARIANT_ADD(stress, vivid_vmalloc) {
 
 FIXTURE_VARIANT_ADD(stress, vivid_sg) {
 	.exporter = &vivid_sg,
+	.bytes = 6 << 20,
+	.pages = 5,
+};
+
+FIXTURE_VARIANT_ADD(stress, dma_noncontiguous) {
+	.exporter = &dma_noncontiguous,
 	.bytes = 6 << 20,
 	.pages = 5,
 };
