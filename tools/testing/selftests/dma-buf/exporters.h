@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * dma-bufs from the exporters that need no special hardware.
+ * dma-bufs of the exporters that the tests know, and of those that the user
+ * asks for.
  *
  * Nothing here depends on the test harness: functions return 0 or a negative
  * errno, and leave it to the test what to make of that.
@@ -13,6 +14,9 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+/* The system heap has these, and single pages for the rest (its orders[]). */
+#define CHUNK_PAGES	16
+
 struct dmabuf {
 	int fd;
 	size_t size;		/* bytes, whole pages */
@@ -24,19 +28,54 @@ struct dmabuf {
 	long hugepages;		/* nr_hugepages to put back, or -1 */
 };
 
+struct exporter;
+
+/* How to get at exporters of one kind */
+struct exporter_kind {
+	/* Why it can't be used here, or NULL: only a missing device counts */
+	const char *(*missing)(const struct exporter *exporter);
+
+	/*
+	 * buf->size is set, and a multiple of the granule; @flags as for
+	 * open(). -EOPNOTSUPP: not with these flags
+	 */
+	int (*create)(const struct exporter *exporter, struct dmabuf *buf,
+		      int flags);
+
+	const char *hint;	/* for the user, if it fails; or NULL */
+};
+
+/* Fixtures of the tests, for exporter.fixtures */
+enum {
+	FOR_MAPPING = 1 << 0,
+	FOR_READONLY = 1 << 1,
+	FOR_MEMFD = 1 << 2,
+	FOR_STRESS = 1 << 3,
+	FOR_MODES = 1 << 4,
+};
+
 struct exporter {
 	const char *name;
+	const char *variant;	/* of the fixtures; NULL: as @name */
+	const struct exporter_kind *kind;
+	const char *device;	/* which of that kind: see the .c file of it */
 
-	/* Why it can't be used here, or NULL: only a missing device counts */
-	const char *(*missing)(void);
+	/* What the user asks for replaces the list, see exporter_request(). */
+	unsigned int fixtures;
+	bool requested;
 
-	/* buf->size is set, and a multiple of @granule; @flags as for open() */
-	int (*create)(struct dmabuf *buf, int flags);
+	/*
+	 * Only @name, @kind, @device and @pages are known. Besides, a buffer
+	 * may be larger than asked for.
+	 */
+	bool unknown;
 
 	/* The kernel's name of it, to be checked, or NULL where it varies */
 	const char *exp_name;
 
 	size_t granule;		/* bytes; 0: pages */
+	size_t pages;		/* of a small buffer; or granules */
+	size_t max_pages;	/* of a large one; 0: no limit */
 
 	/*
 	 * A page fault maps up to so many pages, of those from its address on
@@ -53,38 +92,61 @@ struct exporter {
 	bool access;
 };
 
+/* exporters_heap.c; the device is the heap's name */
+extern const struct exporter_kind heap_exporter;
+extern const struct exporter_kind cma_heap_exporter;	/* whatever its name */
+
+/* exporters_udmabuf.c */
+extern const struct exporter_kind udmabuf_exporter;
+extern const struct exporter_kind udmabuf_list_exporter;
+extern const struct exporter_kind udmabuf_huge_exporter;
+
+/* What dmabuf_close() does for udmabufs only */
+void udmabuf_close(struct dmabuf *buf);
+
+/* Where page @page of a udmabuf is in its memfd, in bytes */
+off_t dmabuf_memfd_offset(const struct dmabuf *buf, size_t page);
+
+/* exporters_thp.c; the device is another exporter's name */
+extern const struct exporter_kind thp_exporter;
+
+/* exporters_drm.c; the device is a driver's name, or a path */
+extern const struct exporter_kind drm_exporter;
+extern const struct exporter_kind qxl_vram_exporter;
+
+/* exporters_v4l2.c; the device is a driver's name, or a path */
+extern const struct exporter_kind v4l2_exporter;
+
+/* exporters_testdev.c */
+extern const struct exporter_kind dma_coherent_exporter;
+extern const struct exporter_kind dma_noncontiguous_exporter;
+
+/* exporters_list.c: no special hardware needed. The last one has no name. */
+extern const struct exporter all_exporters[];
+
+/* One of these, or NULL */
+const struct exporter *exporter_find(const char *name);
+
+/*
+ * What the user asks for: the name of one in the list, "heap:NAME",
+ * "drm:DRIVER", "drm:PATH" or "v4l2:PATH". -EINVAL if @spec is none of these.
+ */
+int exporter_request(const char *spec, struct exporter *exporter);
+
 /* exporters.c */
-extern const struct exporter system_heap;
-extern const struct exporter cma_heap;
-extern const struct exporter udmabuf;		/* one range of a 4K memfd */
-extern const struct exporter udmabuf_list;	/* its pages in reverse order */
-extern const struct exporter udmabuf_huge;	/* a memfd of 2M hugetlb pages */
 
-/* exporters_drm.c */
-extern const struct exporter vgem;
-extern const struct exporter vkms;
-extern const struct exporter virtio_gpu;
-extern const struct exporter qxl;		/* TTM, in system memory */
-extern const struct exporter qxl_vram;		/* TTM, in the device's memory */
+/* Why it can't be used here, or NULL */
+const char *exporter_missing(const struct exporter *exporter);
 
-/* exporters_v4l2.c; each allocator of videobuf2 exports by itself */
-extern const struct exporter vivid_vmalloc;
-extern const struct exporter vivid_contig;	/* dma-contig */
-extern const struct exporter vivid_sg;		/* dma-sg */
-extern const struct exporter vim2m;		/* vmalloc */
-
-/* exporters_testdev.c: the DMA API's memory, behind an IOMMU of many pieces */
-extern const struct exporter dma_coherent;	/* dma_mmap_coherent() */
-extern const struct exporter dma_noncontiguous;	/* dma_mmap_noncontiguous() */
+/* Sizes in bytes: a few pages, and several page tables */
+size_t exporter_small(const struct exporter *exporter);
+size_t exporter_large(const struct exporter *exporter);
 
 int dmabuf_open(struct dmabuf *buf, const struct exporter *exporter,
 		size_t size, int flags);
 
 /* Closes what is still open; mappings are the caller's. */
 void dmabuf_close(struct dmabuf *buf);
-
-/* Where page @page of a udmabuf is in its memfd, in bytes */
-off_t dmabuf_memfd_offset(const struct dmabuf *buf, size_t page);
 
 /* 0 if that is what the kernel calls the exporter, or a negative errno */
 int dmabuf_check_exporter(int fd, const char *exp_name);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* dma-bufs from DRM drivers: buffers of a card, by PRIME */
+/* dma-bufs from DRM drivers: buffers of a card or accelerator, by PRIME */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <stdio.h>
@@ -8,80 +8,92 @@
 #include <unistd.h>
 
 #include <drm/drm.h>
-#include <drm/drm_mode.h>
-#include <drm/qxl_drm.h>
 
 #include "exporters.h"
+#include "exporters_drm_bo.h"
 
-#define DRI			"/dev/dri"
-#define TTM_PAGES_PER_FAULT	16	/* TTM_BO_VM_NUM_PREFAULT */
+#define MAX_CARDS	64
 
-static int card_open(const char *driver)
+/* Card @i and its driver's name: a file descriptor, or a negative errno */
+static int card_open_nr(int i, struct drm_name *name)
 {
-	char path[sizeof(DRI "/card") + 4];
-	int i;
+	const char *prefix = i < MAX_CARDS ? "/dev/dri/card" :
+					     "/dev/accel/accel";
+	char path[32];
+	int fd;
 
-	for (i = 0; i < 64; i++) {
-		struct drm_version version = { 0 };
-		char name[16] = "";
-		int fd;
+	snprintf(path, sizeof(path), "%s%d", prefix, i % MAX_CARDS);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	if (drm_driver_name(fd, name)) {
+		close(fd);
+		return -ENODEV;
+	}
+	return fd;
+}
 
-		snprintf(path, sizeof(path), DRI "/card%d", i);
-		fd = open(path, O_RDWR | O_CLOEXEC);
+/* @device: the path of one, or a driver */
+static int card_open(const char *device)
+{
+	struct drm_name name;
+	int i, fd;
+
+	if (strchr(device, '/')) {
+		fd = open(device, O_RDWR | O_CLOEXEC);
+		return fd < 0 ? -errno : fd;
+	}
+
+	for (i = 0; i < 2 * MAX_CARDS; i++) {
+		fd = card_open_nr(i, &name);
 		if (fd < 0)
 			continue;
-
-		version.name = name;
-		version.name_len = sizeof(name) - 1;
-		if (!ioctl(fd, DRM_IOCTL_VERSION, &version) &&
-		    !strcmp(name, driver))
+		if (!strcmp(name.name, device))
 			return fd;
 		close(fd);
 	}
 	return -ENODEV;
 }
 
-static bool has_card(const char *driver)
+/* With the names of those that there are */
+static const char *no_such_driver(const char *driver)
 {
-	int fd = card_open(driver);
+	struct drm_name name;
+	static char why[512];
+	int i, fd, len;
 
-	if (fd < 0)
-		return false;
-	close(fd);
-	return true;
+	len = snprintf(why, 128, "no card of the driver %s, but of:", driver);
+	if (len > 127)
+		len = 127;
+	for (i = 0; i < 2 * MAX_CARDS; i++) {
+		fd = card_open_nr(i, &name);
+		if (fd < 0)
+			continue;
+		close(fd);
+		if (len + sizeof(name) + 2 < sizeof(why))
+			len += sprintf(why + len, " %s", name.name);
+	}
+	return why;
 }
 
-/* These make a buffer of buf->size and a handle of it. */
-
-static int dumb_alloc(int card, struct dmabuf *buf, __u32 *handle)
+static const char *card_missing(const struct exporter *exporter)
 {
-	/* A page a line; qxl and virtio_gpu have no 8 bits per pixel. */
-	struct drm_mode_create_dumb dumb = {
-		.bpp = 32,
-		.width = getpagesize() / 4,
-		.height = buf->size / getpagesize(),
-	};
+	static char why[128];
+	int fd = card_open(exporter->device);
 
-	if (ioctl(card, DRM_IOCTL_MODE_CREATE_DUMB, &dumb))
-		return -errno;
-	*handle = dumb.handle;
-	buf->size = dumb.size;
-	return 0;
+	if (fd >= 0) {
+		close(fd);
+		return NULL;
+	}
+	if (fd == -ENODEV)
+		return no_such_driver(exporter->device);
+
+	snprintf(why, sizeof(why), "%s: %s", exporter->device, strerror(-fd));
+	return why;
 }
 
-/* qxl_alloc_ioctl(): QXL_GEM_DOMAIN_VRAM */
-static int qxl_vram_alloc(int card, struct dmabuf *buf, __u32 *handle)
-{
-	struct drm_qxl_alloc alloc = { .size = buf->size };
-
-	if (ioctl(card, DRM_IOCTL_QXL_ALLOC, &alloc))
-		return -errno;
-	*handle = alloc.handle;
-	return 0;
-}
-
-static int drm_create(const char *driver, struct dmabuf *buf, int flags,
-		      int (*alloc)(int card, struct dmabuf *buf, __u32 *handle))
+static int card_export(const char *device, struct dmabuf *buf, int flags,
+		       int (*bo_create)(int card, size_t size, __u32 *handle))
 {
 	struct drm_prime_handle prime = {
 		/* The first export decides: DRM_RDWR or nothing. */
@@ -89,11 +101,11 @@ static int drm_create(const char *driver, struct dmabuf *buf, int flags,
 	};
 	int card, ret;
 
-	card = card_open(driver);
+	card = card_open(device);
 	if (card < 0)
 		return card;
 
-	ret = alloc(card, buf, &prime.handle);
+	ret = bo_create(card, buf->size, &prime.handle);
 	if (!ret) {
 		if (ioctl(card, DRM_IOCTL_PRIME_HANDLE_TO_FD, &prime))
 			ret = -errno;
@@ -105,100 +117,25 @@ static int drm_create(const char *driver, struct dmabuf *buf, int flags,
 	return ret;
 }
 
-static const char *vgem_missing(void)
+static int drm_create(const struct exporter *exporter, struct dmabuf *buf,
+		      int flags)
 {
-	return has_card("vgem") ? NULL : "no card of the driver vgem in " DRI;
+	return card_export(exporter->device, buf, flags, drm_bo_create);
 }
 
-static int vgem_create(struct dmabuf *buf, int flags)
-{
-	return drm_create("vgem", buf, flags, dumb_alloc);
-}
-
-static const char *vkms_missing(void)
-{
-	return has_card("vkms") ? NULL : "no card of the driver vkms in " DRI;
-}
-
-static int vkms_create(struct dmabuf *buf, int flags)
-{
-	return drm_create("vkms", buf, flags, dumb_alloc);
-}
-
-static const char *virtio_gpu_missing(void)
-{
-	return has_card("virtio_gpu") ? NULL :
-	       "no card of the driver virtio_gpu in " DRI;
-}
-
-static int virtio_gpu_create(struct dmabuf *buf, int flags)
-{
-	return drm_create("virtio_gpu", buf, flags, dumb_alloc);
-}
-
-static const char *qxl_missing(void)
-{
-	return has_card("qxl") ? NULL : "no card of the driver qxl in " DRI;
-}
-
-static int qxl_create(struct dmabuf *buf, int flags)
-{
-	return drm_create("qxl", buf, flags, dumb_alloc);
-}
-
-static int qxl_vram_create(struct dmabuf *buf, int flags)
-{
-	return drm_create("qxl", buf, flags, qxl_vram_alloc);
-}
-
-/*
- * drm_gem_shmem_helper.c. vgem's mappings are write-combining; the pages of
- * virtio_gpu are the device's from the beginning, and its dma-bufs are not of
- * drm_gem_prime_export().
- */
-
-const struct exporter vgem = {
-	.name = "vgem",
-	.missing = vgem_missing,
-	.create = vgem_create,
-	.exp_name = "drm",
-	.pages_per_fault = 1,
-	.faults_on_write = true,
+const struct exporter_kind drm_exporter = {
+	.missing = card_missing,
+	.create = drm_create,
+	.hint = "; without dumb buffers it takes lines in exporters_drm_bo.c",
 };
 
-const struct exporter vkms = {
-	.name = "vkms",
-	.missing = vkms_missing,
-	.create = vkms_create,
-	.exp_name = "drm",
-	.pages_per_fault = 1,
-	.faults_on_write = true,
-};
+static int qxl_vram_create(const struct exporter *exporter, struct dmabuf *buf,
+			   int flags)
+{
+	return card_export(exporter->device, buf, flags, qxl_vram_bo_create);
+}
 
-const struct exporter virtio_gpu = {
-	.name = "virtio_gpu",
-	.missing = virtio_gpu_missing,
-	.create = virtio_gpu_create,
-	.exp_name = "virtio_gpu",
-	.pages_per_fault = 1,
-	.faults_on_write = true,
-};
-
-/* In system memory (qxl_mode_dumb_create(): QXL_GEM_DOMAIN_CPU) */
-const struct exporter qxl = {
-	.name = "qxl",
-	.missing = qxl_missing,
-	.create = qxl_create,
-	.exp_name = "drm",
-	.pages_per_fault = TTM_PAGES_PER_FAULT,
-	.access = true,
-};
-
-/* qxl_bo_driver has no access_memory for it (ttm_bo_access()). */
-const struct exporter qxl_vram = {
-	.name = "qxl_vram",
-	.missing = qxl_missing,
+const struct exporter_kind qxl_vram_exporter = {
+	.missing = card_missing,
 	.create = qxl_vram_create,
-	.exp_name = "drm",
-	.pages_per_fault = TTM_PAGES_PER_FAULT,
 };

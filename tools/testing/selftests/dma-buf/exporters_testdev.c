@@ -26,11 +26,12 @@ static int export_backing(__u32 backing, size_t size, int flags)
 }
 
 /* The test device may be there without a device to allocate memory for. */
-static const char *dma_missing(void)
+static const char *dma_missing(const struct exporter *exporter)
 {
 	const char *missing = testdev_missing();
 	int fd;
 
+	(void)exporter;
 	if (missing)
 		return missing;
 
@@ -40,29 +41,29 @@ static const char *dma_missing(void)
 	return fd == -ENODEV ? "no PCI device for dma_buf_test" : NULL;
 }
 
-static int dma_coherent_create(struct dmabuf *buf, int flags)
+static int dma_coherent_create(const struct exporter *exporter,
+			       struct dmabuf *buf, int flags)
 {
+	(void)exporter;
 	buf->fd = export_backing(DMA_BUF_TEST_DMA_COHERENT, buf->size, flags);
 	return buf->fd < 0 ? buf->fd : 0;
 }
 
-static int dma_noncontiguous_create(struct dmabuf *buf, int flags)
+static int dma_noncontiguous_create(const struct exporter *exporter,
+				    struct dmabuf *buf, int flags)
 {
+	(void)exporter;
 	buf->fd = export_backing(DMA_BUF_TEST_DMA_NONCONTIGUOUS, buf->size,
 				 flags);
 	return buf->fd < 0 ? buf->fd : 0;
 }
 
-const struct exporter dma_coherent = {
-	.name = "dma_coherent",
+const struct exporter_kind dma_coherent_exporter = {
 	.missing = dma_missing,
 	.create = dma_coherent_create,
-	.exp_name = "dma_buf_test",
 };
 
-const struct exporter dma_noncontiguous = {
-	.name = "dma_noncontiguous",
+const struct exporter_kind dma_noncontiguous_exporter = {
 	.missing = dma_missing,
 	.create = dma_noncontiguous_create,
-	.exp_name = "dma_buf_test",
 };

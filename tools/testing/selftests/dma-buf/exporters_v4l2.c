@@ -21,171 +21,182 @@
 #define DEV_VIDEO	"/dev/video"
 #define MAX_VIDEO	64
 
-#define VMALLOC		"videobuf2_vmalloc"
-#define DMA_CONTIG	"videobuf2_dma_contig"
-#define DMA_SG		"videobuf2_dma_sg"
+/* In the order of preference: an output's buffers are never written to. */
+static const struct {
+	__u32 caps;
+	enum v4l2_buf_type type;
+} queues[] = {
+	{ V4L2_CAP_VIDEO_OUTPUT | V4L2_CAP_VIDEO_M2M,
+	  V4L2_BUF_TYPE_VIDEO_OUTPUT },
+	{ V4L2_CAP_VIDEO_OUTPUT_MPLANE | V4L2_CAP_VIDEO_M2M_MPLANE,
+	  V4L2_BUF_TYPE_VIDEO_OUTPUT_MPLANE },
+	{ V4L2_CAP_VIDEO_CAPTURE, V4L2_BUF_TYPE_VIDEO_CAPTURE },
+	{ V4L2_CAP_VIDEO_CAPTURE_MPLANE, V4L2_BUF_TYPE_VIDEO_CAPTURE_MPLANE },
+	{ 0, 0 },
+};
 
-/* An output queue: nothing is ever written to its buffers. */
-static int output_open(int nr, const char *driver)
+/* The type of a queue that device has, or 0 */
+static __u32 queue_type(const struct v4l2_capability *cap)
 {
-	const __u32 caps = V4L2_CAP_VIDEO_OUTPUT | V4L2_CAP_VIDEO_M2M;
-	char path[sizeof(DEV_VIDEO) + 2];
-	struct v4l2_capability cap;
-	int fd;
+	size_t i;
 
-	snprintf(path, sizeof(path), DEV_VIDEO "%d", nr);
-	fd = open(path, O_RDWR | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-
-	if (!ioctl(fd, VIDIOC_QUERYCAP, &cap) && cap.device_caps & caps &&
-	    !strcmp((const char *)cap.driver, driver))
-		return fd;
-	close(fd);
-	return -ENODEV;
+	for (i = 0; queues[i].caps; i++)
+		if (cap->device_caps & queues[i].caps)
+			return queues[i].type;
+	return 0;
 }
 
 /*
- * A buffer of exactly buf->size. It may be larger than what the format needs,
- * so the smallest picture comes first. The dma-buf keeps it when the queue goes.
+ * The smallest picture, as a buffer may be larger than what the format needs.
+ * A device of the user's keeps the format that it has.
  */
-static int output_export(int video, struct dmabuf *buf, int flags)
+static int set_smallest_picture(int video, struct v4l2_format *format)
 {
-	struct v4l2_create_buffers bufs = {
-		.count = 1,
-		.memory = V4L2_MEMORY_MMAP,
-		.format.type = V4L2_BUF_TYPE_VIDEO_OUTPUT,
-	};
-	struct v4l2_exportbuffer export = {
-		.type = V4L2_BUF_TYPE_VIDEO_OUTPUT,
-		.flags = O_CLOEXEC | flags,
-	};
-	struct v4l2_pix_format *pix = &bufs.format.fmt.pix;
+	struct v4l2_pix_format *pix = &format->fmt.pix;
 
-	if (ioctl(video, VIDIOC_G_FMT, &bufs.format))
-		return -errno;
 	pix->width = 1;
 	pix->height = 1;
 	pix->bytesperline = 0;
 	pix->sizeimage = 0;
-	if (ioctl(video, VIDIOC_S_FMT, &bufs.format))
-		return -errno;
+	return ioctl(video, VIDIOC_S_FMT, format);
+}
 
-	pix->sizeimage = buf->size;
-	if (ioctl(video, VIDIOC_CREATE_BUFS, &bufs))
+/* Of the first plane, which is the one that is exported */
+static void set_least_size(struct v4l2_format *format, __u32 size)
+{
+	struct v4l2_plane_pix_format *plane = &format->fmt.pix_mp.plane_fmt[0];
+	struct v4l2_pix_format *pix = &format->fmt.pix;
+
+	if (V4L2_TYPE_IS_MULTIPLANAR(format->type)) {
+		if (plane->sizeimage < size)
+			plane->sizeimage = size;
+	} else if (pix->sizeimage < size) {
+		pix->sizeimage = size;
+	}
+}
+
+/* A buffer's index. Without CREATE_BUFS it is of the size of a picture. */
+static int buffer_alloc(int video, const struct v4l2_format *format)
+{
+	struct v4l2_create_buffers bufs = {
+		.count = 1,
+		.memory = V4L2_MEMORY_MMAP,
+		.format = *format,
+	};
+	struct v4l2_requestbuffers request = {
+		.count = 1,
+		.memory = V4L2_MEMORY_MMAP,
+		.type = format->type,
+	};
+
+	if (!ioctl(video, VIDIOC_CREATE_BUFS, &bufs))
+		return bufs.index;
+	if (errno != ENOTTY)
 		return -errno;
-	export.index = bufs.index;
+	return ioctl(video, VIDIOC_REQBUFS, &request) ? -errno : 0;
+}
+
+/* The dma-buf keeps the buffer when the queue goes. */
+static int queue_export(const struct exporter *exporter, int video, __u32 type,
+			struct dmabuf *buf, int flags)
+{
+	struct v4l2_format format = { .type = type };
+	struct v4l2_exportbuffer export = {
+		.type = type,
+		.flags = O_CLOEXEC | flags,
+	};
+	int index;
+
+	if (ioctl(video, VIDIOC_G_FMT, &format))
+		return -errno;
+	if (!exporter->unknown && set_smallest_picture(video, &format))
+		return -errno;
+	set_least_size(&format, buf->size);
+
+	index = buffer_alloc(video, &format);
+	if (index < 0)
+		return index;
+	export.index = index;
 	if (ioctl(video, VIDIOC_EXPBUF, &export))
 		return -errno;
 	buf->fd = export.fd;
 	return 0;
 }
 
-/* -ENODEV if no device of @driver has queues of that exporter */
-static int v4l2_create(const char *driver, const char *exp_name,
-		       struct dmabuf *buf, int flags)
+/* -ENODEV if that is a device of something else */
+static int device_export(const struct exporter *exporter, const char *path,
+			 const char *driver, struct dmabuf *buf, int flags)
 {
-	int nr, video, ret;
+	struct v4l2_capability cap;
+	__u32 type = 0;
+	int video, ret;
+
+	video = open(path, O_RDWR | O_CLOEXEC);
+	if (video < 0)
+		return driver ? -ENODEV : -errno;
+
+	if (!ioctl(video, VIDIOC_QUERYCAP, &cap) &&
+	    (!driver || !strcmp((const char *)cap.driver, driver)))
+		type = queue_type(&cap);
+	/* The one that is sought is an output. */
+	if (driver && !V4L2_TYPE_IS_OUTPUT(type))
+		type = 0;
+
+	ret = type ? queue_export(exporter, video, type, buf, flags) : -ENODEV;
+	close(video);
+	if (ret || !exporter->exp_name)
+		return ret;
+
+	ret = dmabuf_check_exporter(buf->fd, exporter->exp_name);
+	if (ret != -EPROTOTYPE)
+		return ret;
+	close(buf->fd);
+	buf->fd = -1;
+	return -ENODEV;
+}
+
+static int v4l2_create(const struct exporter *exporter, struct dmabuf *buf,
+		       int flags)
+{
+	char path[sizeof(DEV_VIDEO) + 2];
+	int nr, ret;
+
+	if (strchr(exporter->device, '/'))
+		return device_export(exporter, exporter->device, NULL, buf,
+				     flags);
 
 	for (nr = 0; nr < MAX_VIDEO; nr++) {
-		video = output_open(nr, driver);
-		if (video < 0)
-			continue;
-
-		ret = output_export(video, buf, flags);
-		close(video);
-		if (ret)
+		snprintf(path, sizeof(path), DEV_VIDEO "%d", nr);
+		ret = device_export(exporter, path, exporter->device, buf,
+				    flags);
+		if (ret != -ENODEV)
 			return ret;
-
-		ret = dmabuf_check_exporter(buf->fd, exp_name);
-		if (ret != -EPROTOTYPE)
-			return ret;
-		close(buf->fd);
-		buf->fd = -1;
 	}
 	return -ENODEV;
 }
 
-/* Any other error is none of a missing device. */
-static bool has_queue(const char *driver, const char *exp_name)
+static const char *v4l2_missing(const struct exporter *exporter)
 {
 	struct dmabuf buf = { .fd = -1, .size = getpagesize() };
-	int ret = v4l2_create(driver, exp_name, &buf, O_RDWR);
+	int ret = v4l2_create(exporter, &buf, O_RDWR);
+	static char why[128];
 
 	if (buf.fd >= 0)
 		close(buf.fd);
-	return ret != -ENODEV;
+	/* Any other error is none of a missing device. */
+	if (ret != -ENODEV && ret != -ENOENT)
+		return NULL;
+	if (exporter->exp_name)
+		snprintf(why, sizeof(why), "no output of %s with buffers of %s",
+			 exporter->device, exporter->exp_name);
+	else
+		snprintf(why, sizeof(why), "no video device %s",
+			 exporter->device);
+	return why;
 }
 
-static const char *vivid_vmalloc_missing(void)
-{
-	return has_queue("vivid", VMALLOC) ? NULL :
-	       "no vivid with vmalloc queues (vivid.allocators=)";
-}
-
-static int vivid_vmalloc_create(struct dmabuf *buf, int flags)
-{
-	return v4l2_create("vivid", VMALLOC, buf, flags);
-}
-
-static const char *vivid_contig_missing(void)
-{
-	return has_queue("vivid", DMA_CONTIG) ? NULL :
-	       "no vivid with dma-contig queues (vivid.allocators=)";
-}
-
-static int vivid_contig_create(struct dmabuf *buf, int flags)
-{
-	return v4l2_create("vivid", DMA_CONTIG, buf, flags);
-}
-
-static const char *vivid_sg_missing(void)
-{
-	return has_queue("vivid", DMA_SG) ? NULL :
-	       "no vivid with dma-sg queues (vivid.allocators=)";
-}
-
-static int vivid_sg_create(struct dmabuf *buf, int flags)
-{
-	return v4l2_create("vivid", DMA_SG, buf, flags);
-}
-
-static const char *vim2m_missing(void)
-{
-	return has_queue("vim2m", VMALLOC) ? NULL : "no device of vim2m";
-}
-
-static int vim2m_create(struct dmabuf *buf, int flags)
-{
-	return v4l2_create("vim2m", VMALLOC, buf, flags);
-}
-
-/* All of them map everything at once. */
-
-const struct exporter vivid_vmalloc = {
-	.name = "vivid_vmalloc",
-	.missing = vivid_vmalloc_missing,
-	.create = vivid_vmalloc_create,
-	.exp_name = VMALLOC,
-};
-
-const struct exporter vivid_contig = {
-	.name = "vivid_contig",
-	.missing = vivid_contig_missing,
-	.create = vivid_contig_create,
-	.exp_name = DMA_CONTIG,
-};
-
-const struct exporter vivid_sg = {
-	.name = "vivid_sg",
-	.missing = vivid_sg_missing,
-	.create = vivid_sg_create,
-	.exp_name = DMA_SG,
-};
-
-const struct exporter vim2m = {
-	.name = "vim2m",
-	.missing = vim2m_missing,
-	.create = vim2m_create,
-	.exp_name = VMALLOC,
+const struct exporter_kind v4l2_exporter = {
+	.missing = v4l2_missing,
+	.create = v4l2_create,
+	.hint = "; it takes a queue with MMAP buffers that nobody else uses",
 };

@@ -69,103 +69,14 @@ FIXTURE(mapping) {
 
 FIXTURE_VARIANT(mapping) {
 	const struct exporter *exporter;
-	size_t pages;
-	size_t bytes;		/* where pages are no unit that fits */
-};
-
-/*
- * The system heap has chunks of 16 pages, and single ones for the rest (orders[]
- * of system_heap.c). Of other memory it is as many pages in other pieces.
- */
-#define CHUNK_PAGES	16
-#define CHUNKS		(2 * CHUNK_PAGES + 3)
-
-FIXTURE_VARIANT_ADD(mapping, system_heap) {
-	.exporter = &system_heap,
-	.pages = CHUNKS,
-};
-
-FIXTURE_VARIANT_ADD(mapping, cma_heap) {
-	.exporter = &cma_heap,
-	.pages = 6,
-};
-
-FIXTURE_VARIANT_ADD(mapping, dma_coherent) {
-	.exporter = &dma_coherent,
-	.pages = CHUNKS,
-};
-
-FIXTURE_VARIANT_ADD(mapping, dma_noncontiguous) {
-	.exporter = &dma_noncontiguous,
-	.pages = CHUNKS,
-};
-
-FIXTURE_VARIANT_ADD(mapping, vivid_vmalloc) {
-	.exporter = &vivid_vmalloc,
-	.pages = CHUNKS,
-};
-
-FIXTURE_VARIANT_ADD(mapping, vivid_contig) {
-	.exporter = &vivid_contig,
-	.pages = CHUNKS,
-};
-
-FIXTURE_VARIANT_ADD(mapping, vivid_sg) {
-	.exporter = &vivid_sg,
-	.pages = CHUNKS,
-};
-
-FIXTURE_VARIANT_ADD(mapping, vim2m) {
-	.exporter = &vim2m,
-	.pages = CHUNKS,
-};
-
-FIXTURE_VARIANT_ADD(mapping, udmabuf) {
-	.exporter = &udmabuf,
-	.pages = 7,
-};
-
-FIXTURE_VARIANT_ADD(mapping, udmabuf_list) {
-	.exporter = &udmabuf_list,
-	.pages = 7,
-};
-
-FIXTURE_VARIANT_ADD(mapping, udmabuf_huge) {
-	.exporter = &udmabuf_huge,
-	.bytes = 4 << 20,
-};
-
-FIXTURE_VARIANT_ADD(mapping, vgem) {
-	.exporter = &vgem,
-	.pages = 7,
-};
-
-FIXTURE_VARIANT_ADD(mapping, vkms) {
-	.exporter = &vkms,
-	.pages = 7,
-};
-
-FIXTURE_VARIANT_ADD(mapping, virtio_gpu) {
-	.exporter = &virtio_gpu,
-	.pages = 7,
-};
-
-/* Three page faults (TTM_BO_VM_NUM_PREFAULT) */
-FIXTURE_VARIANT_ADD(mapping, qxl) {
-	.exporter = &qxl,
-	.pages = 16 + 16 + 3,
-};
-
-FIXTURE_VARIANT_ADD(mapping, qxl_vram) {
-	.exporter = &qxl_vram,
-	.pages = 16 + 16 + 3,
 };
 
 FIXTURE_SETUP(mapping)
 {
-	size_t size = variant->bytes ?: variant->pages * getpagesize();
+	const struct exporter *exporter = variant->exporter;
 
-	context_setup(_metadata, &self->ctx, variant->exporter, size, O_RDWR);
+	context_setup(_metadata, &self->ctx, exporter, exporter_small(exporter),
+		      O_RDWR);
 }
 
 FIXTURE_TEARDOWN(mapping)
@@ -181,30 +92,16 @@ FIXTURE(memfd) {
 
 FIXTURE_VARIANT(memfd) {
 	const struct exporter *exporter;
-	size_t pages;
-	size_t bytes;
-};
-
-FIXTURE_VARIANT_ADD(memfd, udmabuf) {
-	.exporter = &udmabuf,
-	.pages = 7,
-};
-
-FIXTURE_VARIANT_ADD(memfd, udmabuf_list) {
-	.exporter = &udmabuf_list,
-	.pages = 7,
-};
-
-FIXTURE_VARIANT_ADD(memfd, udmabuf_huge) {
-	.exporter = &udmabuf_huge,
-	.bytes = 4 << 20,
 };
 
 FIXTURE_SETUP(memfd)
 {
-	size_t size = variant->bytes ?: variant->pages * getpagesize();
+	const struct exporter *exporter = variant->exporter;
 
-	context_setup(_metadata, &self->ctx, variant->exporter, size, O_RDWR);
+	context_setup(_metadata, &self->ctx, exporter, exporter_small(exporter),
+		      O_RDWR);
+	if (!_metadata->exit_code && self->ctx.buf.memfd < 0)
+		SKIP(return, "%s: its memory is no memfd's", exporter->name);
 }
 
 FIXTURE_TEARDOWN(memfd)

@@ -366,6 +366,7 @@ TEST_F(mapping, kvm_read_only_mapping)
 	map = mmap(NULL, ctx->buf.size, PROT_READ, MAP_SHARED, ctx->buf.fd, 0);
 	ASSERT_NE(MAP_FAILED, map);
 	vm_setup(_metadata, ctx, &vm, map, 0);
+	/* Of an exporter that isn't known there may be entries already. */
 	if (ctx->exporter->pages_per_fault) {
 		for (page = 0; page < GUEST_PAGES; page++)
 			guest_store_fails(_metadata, ctx, &vm, page);
@@ -494,6 +495,15 @@ TEST_F(memfd, kvm_stores)
 	report(ctx, "KVM guest stores, memfd", "works");
 }
 
+int main(int argc, char **argv)
+{
+	const struct exporter *exporters = exporters_wanted(&argc, argv);
+
+	add_exporters(&_mapping_fixture_object, exporters, FOR_MAPPING);
+	add_exporters(&_memfd_fixture_object, exporters, FOR_MEMFD);
+	return test_harness_run(argc, argv);
+}
+
 #else
 
 #include "kselftest_harness.h"
@@ -503,6 +513,6 @@ TEST(kvm)
 	SKIP(return, "the guest's code is x86's");
 }
 
-#endif
-
 TEST_HARNESS_MAIN
+
+#endif

@@ -29,9 +29,6 @@
 #include <linux/mman.h>
 
 #include "mmap_context.h"
-#include "write_file.h"
-
-#define SHMEM_ENABLED	"/sys/kernel/mm/transparent_hugepage/shmem_enabled"
 
 /* What a huge entry covers where pages are 4K; elsewhere just an alignment */
 #define SZ_2M		(2UL << 20)
@@ -489,80 +486,6 @@ static void visit_cells(struct worker *w)
 
 /* Fixture */
 
-/* The mode is the word in brackets. */
-static int shmem_enabled_now(char *mode)
-{
-	FILE *f = fopen(SHMEM_ENABLED, "re");
-	int found;
-
-	if (!f)
-		return -errno;
-	found = fscanf(f, "%*[^[][%31[^]]", mode);
-	fclose(f);
-	return found == 1 ? 0 : -EINVAL;
-}
-
-static int create_of_huge_shmem(const struct exporter *exporter,
-				struct dmabuf *buf, int flags)
-{
-	char mode[32];
-	void *map;
-	int ret;
-
-	ret = shmem_enabled_now(mode);
-	if (ret)
-		return ret;
-	ret = write_file(SHMEM_ENABLED, "force");
-	if (ret)
-		return ret;
-	ret = exporter->create(buf, flags);
-	if (!ret) {
-		/* vgem takes its pages when it is mapped; they stay in shmem */
-		map = mmap(NULL, buf->size, PROT_READ, MAP_SHARED, buf->fd, 0);
-		if (map == MAP_FAILED)
-			ret = -errno;
-		else
-			munmap(map, buf->size);
-	}
-	return write_file(SHMEM_ENABLED, mode) ?: ret;
-}
-
-static int udmabuf_thp_create(struct dmabuf *buf, int flags)
-{
-	return create_of_huge_shmem(&udmabuf, buf, flags);
-}
-
-static int vgem_thp_create(struct dmabuf *buf, int flags)
-{
-	return create_of_huge_shmem(&vgem, buf, flags);
-}
-
-static const char *udmabuf_thp_missing(void)
-{
-	if (access(SHMEM_ENABLED, F_OK))
-		return "no huge pages of shmem";
-	return udmabuf.missing();
-}
-
-static const char *vgem_thp_missing(void)
-{
-	if (access(SHMEM_ENABLED, F_OK))
-		return "no huge pages of shmem";
-	return vgem.missing();
-}
-
-static const struct exporter udmabuf_thp = {
-	.name = "udmabuf_thp",
-	.missing = udmabuf_thp_missing,
-	.create = udmabuf_thp_create,
-};
-
-static const struct exporter vgem_thp = {
-	.name = "vgem_thp",
-	.missing = vgem_thp_missing,
-	.create = vgem_thp_create,
-};
-
 struct team {
 	struct context ctx;
 	struct worker *workers;
@@ -573,90 +496,8 @@ FIXTURE(stress) {
 	struct team team;
 };
 
-/* Several page tables, of which the last is not full where that can be had */
 FIXTURE_VARIANT(stress) {
 	const struct exporter *exporter;
-	size_t bytes;
-	size_t pages;		/* in addition to @bytes */
-};
-
-FIXTURE_VARIANT_ADD(stress, system_heap) {
-	.exporter = &system_heap,
-	.bytes = 6 << 20,
-	.pages = 5,
-};
-
-FIXTURE_VARIANT_ADD(stress, cma_heap) {
-	.exporter = &cma_heap,
-	.bytes = 6 << 20,
-	.pages = 5,
-};
-
-/* remap_pfnmap_pages(), remap_pfnmap_vmalloc() */
-FIXTURE_VARIANT_ADD(stress, vivid_vmalloc) {
-	.exporter = &vivid_vmalloc,
-	.bytes = 6 << 20,
-	.pages = 5,
-};
-
-FIXTURE_VARIANT_ADD(stress, vivid_sg) {
-	.exporter = &vivid_sg,
-	.bytes = 6 << 20,
-	.pages = 5,
-};
-
-FIXTURE_VARIANT_ADD(stress, dma_noncontiguous) {
-	.exporter = &dma_noncontiguous,
-	.bytes = 6 << 20,
-	.pages = 5,
-};
-
-FIXTURE_VARIANT_ADD(stress, udmabuf) {
-	.exporter = &udmabuf,
-	.bytes = 6 << 20,
-	.pages = 5,
-};
-
-/* A list has 1024 entries at most (list_limit of udmabuf.c). */
-FIXTURE_VARIANT_ADD(stress, udmabuf_list) {
-	.exporter = &udmabuf_list,
-	.bytes = 2 << 20,
-	.pages = 509,
-};
-
-FIXTURE_VARIANT_ADD(stress, udmabuf_huge) {
-	.exporter = &udmabuf_huge,
-	.bytes = 6 << 20,
-};
-
-FIXTURE_VARIANT_ADD(stress, udmabuf_thp) {
-	.exporter = &udmabuf_thp,
-	.bytes = 6 << 20,
-	.pages = 5,
-};
-
-FIXTURE_VARIANT_ADD(stress, vgem) {
-	.exporter = &vgem,
-	.bytes = 6 << 20,
-	.pages = 5,
-};
-
-FIXTURE_VARIANT_ADD(stress, vgem_thp) {
-	.exporter = &vgem_thp,
-	.bytes = 6 << 20,
-	.pages = 5,
-};
-
-FIXTURE_VARIANT_ADD(stress, qxl) {
-	.exporter = &qxl,
-	.bytes = 6 << 20,
-	.pages = 5,
-};
-
-FIXTURE_VARIANT_ADD(stress, qxl_vram) {
-	.exporter = &qxl_vram,
-	.bytes = 6 << 20,
-	.pages = 5,
 };
 
 static void *shared_memory(struct __test_metadata *_metadata, size_t len)
@@ -688,11 +529,12 @@ static void reserve_arena(struct __test_metadata *_metadata, struct worker *w)
 FIXTURE_SETUP(stress)
 {
 	struct team *team = &self->team;
-	size_t size = variant->bytes + variant->pages * getpagesize();
+	const struct exporter *exporter = variant->exporter;
 	struct context *ctx = &team->ctx;
 	size_t id, page;
 
-	context_setup(_metadata, ctx, variant->exporter, size, O_RDWR);
+	context_setup(_metadata, ctx, exporter, exporter_large(exporter),
+		      O_RDWR);
 	if (_metadata->exit_code)
 		return;		/* skipped */
 
@@ -1571,4 +1413,10 @@ TEST_F(stress, forks)
 	finish(_metadata, team);
 }
 
-TEST_HARNESS_MAIN
+int main(int argc, char **argv)
+{
+	const struct exporter *exporters = exporters_wanted(&argc, argv);
+
+	add_exporters(&_stress_fixture_object, exporters, FOR_STRESS);
+	return test_harness_run(argc, argv);
+}

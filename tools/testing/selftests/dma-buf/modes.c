@@ -15,7 +15,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 
-#include "exporters.h"
+#include "exporters_fixture.h"
 #include "modes_fixture.h"
 
 /* What is offered, and what comes of it */
@@ -293,21 +293,9 @@ FIXTURE_VARIANT(silent) {
 	const struct exporter *exporter;
 };
 
-FIXTURE_VARIANT_ADD(silent, system_heap) {
-	.exporter = &system_heap,
-};
-
-FIXTURE_VARIANT_ADD(silent, udmabuf) {
-	.exporter = &udmabuf,
-};
-
-FIXTURE_VARIANT_ADD(silent, vgem) {
-	.exporter = &vgem,
-};
-
 FIXTURE_SETUP(silent)
 {
-	const char *missing = variant->exporter->missing();
+	const char *missing = exporter_missing(variant->exporter);
 
 	if (missing)
 		SKIP(return, "%s", missing);
@@ -1232,4 +1220,8 @@ TEST_F(device, map_op_that_fails)
 	close(fd);
 }
 
-TEST_HARNESS_MAIN
+int main(int argc, char **argv)
+{
+	add_exporters(&_silent_fixture_object, all_exporters, FOR_MODES);
+	return test_harness_run(argc, argv);
+}
