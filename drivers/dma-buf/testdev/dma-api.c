@@ -37,8 +37,8 @@
  * Memory of the DMA API can't outlive its device. A buffer holds the module, and
  * sysfs can't unbind the driver, so this happens only if the device itself is
  * removed while there are buffers. Their memory is lost then, which is said once
- * in the log. They stay as they are for importers and existing mappings, and
- * mmap and vmap fail with -ENODEV.
+ * in the log, and by CONFIG_DMA_API_DEBUG with a WARN. They stay as they are for
+ * importers and existing mappings, and mmap and vmap fail with -ENODEV.
  */
 
 #define EDU_VENDOR	0x1234
