@@ -10,6 +10,7 @@
 #include <linux/highmem.h>
 #include <linux/iosys-map.h>
 #include <linux/limits.h>
+#include <linux/mm.h>
 #include <linux/pci.h>
 #include <linux/scatterlist.h>
 #include <linux/slab.h>
@@ -128,7 +129,12 @@ static int dma_buffer_mmap(struct dma_buf *dmabuf, struct vm_area_struct *vma)
 	struct dbt_dma_buffer *buf = dmabuf->priv;
 
 	guard(mutex)(&dma_dev_lock);
-	return buf->dev == dma_dev ? buf->kind->mmap(buf, vma) : -ENODEV;
+	if (buf->dev != dma_dev)
+		return -ENODEV;
+
+	/* Asks for PFNs: else, behind an IOMMU, the DMA API maps pages. */
+	vm_flags_set(vma, VM_PFNMAP);
+	return buf->kind->mmap(buf, vma);
 }
 
 static int dma_buffer_vmap(struct dma_buf *dmabuf, struct iosys_map *map)
