@@ -17,6 +17,8 @@
 #define DMA_BUF_TEST_SCATTERED		0	/* single pages, no two adjacent */
 #define DMA_BUF_TEST_CONTIGUOUS		1	/* one physical range */
 #define DMA_BUF_TEST_HUGE		2	/* ranges of the size of a PMD */
+#define DMA_BUF_TEST_DMA_COHERENT	3	/* dma_alloc_coherent() */
+#define DMA_BUF_TEST_DMA_NONCONTIGUOUS	4	/* dma_alloc_noncontiguous() */
 
 /* What an exporter has and does; see struct dma_buf_test_export */
 #define DMA_BUF_TEST_HAS_PIN		0x01	/* pin and unpin ops */
@@ -29,13 +31,18 @@
  * struct dma_buf_test_export - make a dma-buf (DMA_BUF_TEST_EXPORT)
  * @size: in: bytes, a multiple of the page size; of the PMD size for
  *	DMA_BUF_TEST_HUGE
- * @backing: in: DMA_BUF_TEST_SCATTERED, _CONTIGUOUS or _HUGE
+ * @backing: in: DMA_BUF_TEST_SCATTERED ... DMA_BUF_TEST_DMA_NONCONTIGUOUS
  * @modes: in: mask of DMA_BUF_MODE_* that it declares to offer, 0 for nothing.
  *	What is inconsistent is passed on to dma_buf_export().
  * @flags: in: DMA_BUF_TEST_HAS_PIN ... DMA_BUF_TEST_FAIL_MAP
  * @open_flags: in: O_RDWR or O_RDONLY, and O_CLOEXEC
  *
  * The ioctl returns a file descriptor of the dma-buf.
+ *
+ * DMA_BUF_TEST_DMA_* is memory of the DMA API for a PCI device: -ENODEV if there
+ * is none that the driver dma_buf_test is bound to. It stays where it is, and has
+ * no counters; so @modes and @flags must be 0, and the ioctls that take a dma-buf
+ * of DMA_BUF_TEST_EXPORT fail with -EINVAL.
  */
 struct dma_buf_test_export {
 	__u64 size;

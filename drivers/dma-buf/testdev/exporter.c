@@ -193,12 +193,20 @@ static struct dma_buf *buffer_export(const struct dma_buf_test_export *arg)
 	return dmabuf;
 }
 
+static bool is_dma_api(const struct dma_buf_test_export *arg)
+{
+	return arg->backing == DMA_BUF_TEST_DMA_COHERENT ||
+	       arg->backing == DMA_BUF_TEST_DMA_NONCONTIGUOUS;
+}
+
 static bool export_is_valid(const struct dma_buf_test_export *arg)
 {
 	u64 unit = arg->backing == DMA_BUF_TEST_HUGE ? PMD_SIZE : PAGE_SIZE;
 	u32 accmode = arg->open_flags & O_ACCMODE;
 
-	if (arg->backing > DMA_BUF_TEST_HUGE)
+	if (arg->backing > DMA_BUF_TEST_DMA_NONCONTIGUOUS)
+		return false;
+	if (is_dma_api(arg) && (arg->modes || arg->flags))
 		return false;
 	if (!arg->size || arg->size > DBT_MAX_SIZE ||
 	    !IS_ALIGNED(arg->size, unit))
@@ -218,7 +226,8 @@ long dbt_ioctl_export(struct dbt_file *file, union dbt_arg *arg)
 	if (!export_is_valid(&arg->export))
 		return -EINVAL;
 
-	dmabuf = buffer_export(&arg->export);
+	dmabuf = is_dma_api(&arg->export) ? dbt_dma_export(&arg->export) :
+					    buffer_export(&arg->export);
 	if (IS_ERR(dmabuf))
 		return PTR_ERR(dmabuf);
 

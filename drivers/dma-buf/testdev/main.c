@@ -117,9 +117,19 @@ static int __init dbt_init(void)
 	if (ret)
 		return ret;
 
+	ret = dbt_dma_register();
+	if (ret)
+		goto err_devices;
+
 	ret = misc_register(&dbt_misc);
 	if (ret)
-		dbt_devices_unregister();
+		goto err_dma;
+	return 0;
+
+err_dma:
+	dbt_dma_unregister();
+err_devices:
+	dbt_devices_unregister();
 	return ret;
 }
 module_init(dbt_init);
@@ -128,6 +138,7 @@ module_init(dbt_init);
 static void __exit dbt_exit(void)
 {
 	misc_deregister(&dbt_misc);
+	dbt_dma_unregister();
 	dbt_devices_unregister();
 }
 module_exit(dbt_exit);

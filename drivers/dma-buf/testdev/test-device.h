@@ -76,13 +76,15 @@ struct dbt_buffer {
 	} counts;
 };
 
-/* What the map op of a buffer has returned; on &dbt_buffer.mappings */
+/* What the map op of a buffer has returned; on the buffer's list of mappings */
 struct dbt_mapping {
 	struct list_head node;
 	struct sg_table sgt;
 	struct dma_buf_attachment *attach;
-	struct dbt_backing *backing;
 	enum dma_data_direction dir;
+
+	/* Only of buffers that move */
+	struct dbt_backing *backing;
 	/* The importer was told to drop it; nothing is to be synced any more. */
 	bool stale;
 };
@@ -124,12 +126,23 @@ struct dbt_backing *dbt_backing_get(struct dbt_backing *backing);
 void dbt_backing_put(struct dbt_backing *backing);
 void dbt_backing_copy(struct dbt_backing *to, const struct dbt_backing *from);
 
+/* dma-api.c */
+int dbt_dma_register(void);
+void dbt_dma_unregister(void);
+struct dma_buf *dbt_dma_export(const struct dma_buf_test_export *arg);
+
 /* exporter.c */
 struct dma_buf *dbt_buffer_get(int fd);
 long dbt_ioctl_export(struct dbt_file *file, union dbt_arg *arg);
 long dbt_ioctl_buffer_info(struct dbt_file *file, union dbt_arg *arg);
 
 /* exporter-dma.c */
+struct dbt_mapping *dbt_mapping_create(struct dma_buf_attachment *attach,
+				       struct page **pages,
+				       unsigned long nr_pages,
+				       enum dma_data_direction dir,
+				       unsigned long attrs);
+void dbt_mapping_destroy(struct dbt_mapping *map, unsigned long attrs);
 struct sg_table *dbt_buffer_map(struct dma_buf_attachment *attach,
 				enum dma_data_direction dir);
 void dbt_buffer_unmap(struct dma_buf_attachment *attach, struct sg_table *sgt,
