@@ -10,7 +10,6 @@
 #include <linux/init.h>
 #include <linux/limits.h>
 #include <linux/platform_device.h>
-#include <linux/uaccess.h>
 
 #include "test-device.h"
 
@@ -112,20 +111,18 @@ bool dbt_device_is_direct(struct device *dev)
 	return !device_iommu_mapped(dev) && !get_dma_ops(dev);
 }
 
-long dbt_ioctl_dma_mask(void __user *user)
+long dbt_ioctl_dma_mask(struct dbt_file *file, union dbt_arg *arg)
 {
-	struct dma_buf_test_dma_mask arg;
+	const struct dma_buf_test_dma_mask *mask = &arg->dma_mask;
 
-	if (copy_from_user(&arg, user, sizeof(arg)))
-		return -EFAULT;
-	if (arg.device >= DMA_BUF_TEST_NR_DEVICES)
+	if (mask->device >= DMA_BUF_TEST_NR_DEVICES)
 		return -EINVAL;
-	if (arg.bits < 1 || arg.bits > 64)
+	if (mask->bits < 1 || mask->bits > 64)
 		return -EINVAL;
 
 	guard(mutex)(&dbt_devices_lock);
-	if (dbt_importers[arg.device])
+	if (dbt_importers[mask->device])
 		return -EBUSY;
-	return dma_set_mask_and_coherent(&dbt_devices[arg.device]->dev,
-					 DMA_BIT_MASK(arg.bits));
+	return dma_set_mask_and_coherent(&dbt_devices[mask->device]->dev,
+					 DMA_BIT_MASK(mask->bits));
 }

@@ -17,6 +17,8 @@
 #define DMA_BUF_TEST_SCATTERED		0	/* single pages, no two adjacent */
 #define DMA_BUF_TEST_CONTIGUOUS		1	/* one physical range */
 #define DMA_BUF_TEST_HUGE		2	/* ranges of the size of a PMD */
+#define DMA_BUF_TEST_DMA_COHERENT	3	/* dma_alloc_coherent() */
+#define DMA_BUF_TEST_DMA_NONCONTIGUOUS	4	/* dma_alloc_noncontiguous() */
 
 /* What an exporter has and does; see struct dma_buf_test_export */
 #define DMA_BUF_TEST_HAS_PIN		0x01	/* pin and unpin ops */
@@ -29,13 +31,18 @@
  * struct dma_buf_test_export - make a dma-buf (DMA_BUF_TEST_EXPORT)
  * @size: in: bytes, a multiple of the page size; of the PMD size for
  *	DMA_BUF_TEST_HUGE
- * @backing: in: DMA_BUF_TEST_SCATTERED, _CONTIGUOUS or _HUGE
+ * @backing: in: DMA_BUF_TEST_SCATTERED ... DMA_BUF_TEST_DMA_NONCONTIGUOUS
  * @modes: in: mask of DMA_BUF_MODE_* that it declares to offer, 0 for nothing.
  *	What is inconsistent is passed on to dma_buf_export().
  * @flags: in: DMA_BUF_TEST_HAS_PIN ... DMA_BUF_TEST_FAIL_MAP
  * @open_flags: in: O_RDWR or O_RDONLY, and O_CLOEXEC
- * @fd: out: the dma-buf
- * @reserved: must be zero
+ *
+ * The ioctl returns a file descriptor of the dma-buf.
+ *
+ * DMA_BUF_TEST_DMA_* is memory of the DMA API for a PCI device: -ENODEV if there
+ * is none that the driver dma_buf_test is bound to. It stays where it is, and has
+ * no counters; so @modes and @flags must be 0, and the ioctls that take a dma-buf
+ * of DMA_BUF_TEST_EXPORT fail with -EINVAL.
  */
 struct dma_buf_test_export {
 	__u64 size;
@@ -43,8 +50,6 @@ struct dma_buf_test_export {
 	__u32 modes;
 	__u32 flags;
 	__u32 open_flags;
-	__s32 fd;
-	__u32 reserved;
 };
 
 /* The devices that can be attached */
@@ -72,9 +77,9 @@ struct dma_buf_test_export {
  *	goes with no other flag than DMA_BUF_TEST_LEAK, and with no @modes.
  *	DMA_BUF_TEST_UNMAP_* need DMA_BUF_TEST_INVALIDATE and exclude each other.
  * @delay_ms: in: for DMA_BUF_TEST_UNMAP_LATE, milliseconds up to 10000, else 0
- * @id: out: the importer, to be used with this open file
- * @mode: out: the DMA_BUF_MODE_* that the attachment got
- * @reserved: must be zero
+ *
+ * The ioctl returns the id of the importer, which is valid for this open file
+ * and greater than 0.
  */
 struct dma_buf_test_attach {
 	__s32 fd;
@@ -82,9 +87,6 @@ struct dma_buf_test_attach {
 	__u32 modes;
 	__u32 flags;
 	__u32 delay_ms;
-	__u32 id;
-	__u32 mode;
-	__u32 reserved;
 };
 
 /**
@@ -92,7 +94,6 @@ struct dma_buf_test_attach {
  *	DMA_BUF_TEST_DETACH, DMA_BUF_TEST_PIN, DMA_BUF_TEST_UNPIN,
  *	DMA_BUF_TEST_MAP, DMA_BUF_TEST_UNMAP
  * @id: in: of DMA_BUF_TEST_ATTACH
- * @reserved: must be zero
  *
  * An @id that there isn't is -ENOENT, here and in all ioctls that take one.
  *
@@ -104,7 +105,6 @@ struct dma_buf_test_attach {
  */
 struct dma_buf_test_importer {
 	__u32 id;
-	__u32 reserved;
 };
 
 /* Directions of DMA_BUF_TEST_DMA */
@@ -137,7 +137,7 @@ struct dma_buf_test_dma {
  * struct dma_buf_test_importer_info - look at an importer
  *	(DMA_BUF_TEST_IMPORTER_INFO)
  * @id: in: of DMA_BUF_TEST_ATTACH
- * @mode: out: dma_buf_attachment_mode()
+ * @mode: out: the DMA_BUF_MODE_* that the attachment got
  * @mapped: out: 1 if it has a mapping that is valid, 2 if it has one that was
  *	invalidated and not unmapped yet, else 0
  * @pins: out: pins of its own that it holds
@@ -162,7 +162,6 @@ struct dma_buf_test_importer_info {
 /**
  * struct dma_buf_test_buffer - what DMA_BUF_TEST_MOVE takes
  * @fd: in: a dma-buf of DMA_BUF_TEST_EXPORT, else -EINVAL
- * @reserved: must be zero
  *
  * Moves the buffer to other pages, with its content. Importers are told and CPU
  * mappings zapped. -EBUSY if it is pinned; -EOPNOTSUPP if it does not offer
@@ -170,7 +169,6 @@ struct dma_buf_test_importer_info {
  */
 struct dma_buf_test_buffer {
 	__s32 fd;
-	__u32 reserved;
 };
 
 /**
@@ -227,11 +225,15 @@ struct dma_buf_test_dma_mask {
 	__u32 bits;
 };
 
+/*
+ * The argument is written back by those that are _IOWR only. What the others make
+ * is returned, so nothing is left behind when an argument can't be written to.
+ */
 #define DMA_BUF_TEST_BASE		'T'
 #define DMA_BUF_TEST_EXPORT \
-	_IOWR(DMA_BUF_TEST_BASE, 0x40, struct dma_buf_test_export)
+	_IOW(DMA_BUF_TEST_BASE, 0x40, struct dma_buf_test_export)
 #define DMA_BUF_TEST_ATTACH \
-	_IOWR(DMA_BUF_TEST_BASE, 0x41, struct dma_buf_test_attach)
+	_IOW(DMA_BUF_TEST_BASE, 0x41, struct dma_buf_test_attach)
 #define DMA_BUF_TEST_DETACH \
 	_IOW(DMA_BUF_TEST_BASE, 0x42, struct dma_buf_test_importer)
 #define DMA_BUF_TEST_PIN \

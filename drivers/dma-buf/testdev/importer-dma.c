@@ -107,33 +107,31 @@ out:
 	return ret;
 }
 
-long dbt_ioctl_dma(struct dbt_file *file, void __user *user)
+long dbt_ioctl_dma(struct dbt_file *file, union dbt_arg *arg)
 {
-	struct dma_buf_test_dma arg;
-	void __user *user_data;
-	bool write;
+	const struct dma_buf_test_dma *dma = &arg->dma;
+	bool write = dma->direction == DMA_BUF_TEST_DMA_WRITE;
+	void __user *user_data = u64_to_user_ptr(dma->data);
 	u64 size;
 	int ret;
 
-	if (copy_from_user(&arg, user, sizeof(arg)))
-		return -EFAULT;
-	if (arg.direction > DMA_BUF_TEST_DMA_WRITE)
+	if (dma->direction > DMA_BUF_TEST_DMA_WRITE)
 		return -EINVAL;
-	if (!arg.length || arg.length > SZ_64K)
+	if (!dma->length || dma->length > SZ_64K)
 		return -EINVAL;
 
 	struct dbt_importer *imp __free(dbt_importer_put) =
-		dbt_importer_get(file, arg.id);
+		dbt_importer_get(file, dma->id);
 	if (IS_ERR(imp))
 		return PTR_ERR(imp);
 
 	size = imp->dmabuf->size;
-	if (arg.offset > size || arg.length > size - arg.offset)
+	if (dma->offset > size || dma->length > size - dma->offset)
 		return -ERANGE;
 	if (!dbt_device_is_direct(imp->attach->dev))
 		return -EOPNOTSUPP;
 
-	void *data __free(kvfree) = kvmalloc(arg.length, GFP_KERNEL);
+	void *data __free(kvfree) = kvmalloc(dma->length, GFP_KERNEL);
 	if (!data)
 		return -ENOMEM;
 
@@ -141,14 +139,12 @@ long dbt_ioctl_dma(struct dbt_file *file, void __user *user)
 	 * Userspace memory is not touched under the reservation lock: a fault
 	 * takes the mmap_lock, which comes before it.
 	 */
-	write = arg.direction == DMA_BUF_TEST_DMA_WRITE;
-	user_data = u64_to_user_ptr(arg.data);
-	if (write && copy_from_user(data, user_data, arg.length))
+	if (write && copy_from_user(data, user_data, dma->length))
 		return -EFAULT;
-	ret = importer_access(imp, arg.offset, data, arg.length, write);
+	ret = importer_access(imp, dma->offset, data, dma->length, write);
 	if (ret)
 		return ret;
-	if (!write && copy_to_user(user_data, data, arg.length))
+	if (!write && copy_to_user(user_data, data, dma->length))
 		return -EFAULT;
 	return 0;
 }

@@ -7,7 +7,6 @@
 #include <linux/err.h>
 #include <linux/jiffies.h>
 #include <linux/scatterlist.h>
-#include <linux/uaccess.h>
 
 #include "test-device.h"
 
@@ -165,20 +164,14 @@ static int do_unmap(struct dbt_importer *imp)
 }
 
 /* Let an importer do something under the reservation lock */
-static long with_importer(struct dbt_file *file, void __user *user,
+static long with_importer(struct dbt_file *file, u32 id,
 			  int (*func)(struct dbt_importer *imp))
 {
-	struct dma_buf_test_importer arg;
 	struct dma_resv *resv;
 	int ret;
 
-	if (copy_from_user(&arg, user, sizeof(arg)))
-		return -EFAULT;
-	if (arg.reserved)
-		return -EINVAL;
-
 	struct dbt_importer *imp __free(dbt_importer_put) =
-		dbt_importer_get(file, arg.id);
+		dbt_importer_get(file, id);
 	if (IS_ERR(imp))
 		return PTR_ERR(imp);
 
@@ -191,51 +184,47 @@ static long with_importer(struct dbt_file *file, void __user *user,
 	return ret;
 }
 
-long dbt_ioctl_pin(struct dbt_file *file, void __user *user)
+long dbt_ioctl_pin(struct dbt_file *file, union dbt_arg *arg)
 {
-	return with_importer(file, user, do_pin);
+	return with_importer(file, arg->importer.id, do_pin);
 }
 
-long dbt_ioctl_unpin(struct dbt_file *file, void __user *user)
+long dbt_ioctl_unpin(struct dbt_file *file, union dbt_arg *arg)
 {
-	return with_importer(file, user, do_unpin);
+	return with_importer(file, arg->importer.id, do_unpin);
 }
 
-long dbt_ioctl_map(struct dbt_file *file, void __user *user)
+long dbt_ioctl_map(struct dbt_file *file, union dbt_arg *arg)
 {
-	return with_importer(file, user, do_map);
+	return with_importer(file, arg->importer.id, do_map);
 }
 
-long dbt_ioctl_unmap(struct dbt_file *file, void __user *user)
+long dbt_ioctl_unmap(struct dbt_file *file, union dbt_arg *arg)
 {
-	return with_importer(file, user, do_unmap);
+	return with_importer(file, arg->importer.id, do_unmap);
 }
 
-long dbt_ioctl_importer_info(struct dbt_file *file, void __user *user)
+long dbt_ioctl_importer_info(struct dbt_file *file, union dbt_arg *arg)
 {
-	struct dma_buf_test_importer_info arg;
-
-	if (copy_from_user(&arg, user, sizeof(arg)))
-		return -EFAULT;
+	struct dma_buf_test_importer_info *info = &arg->importer_info;
 
 	struct dbt_importer *imp __free(dbt_importer_put) =
-		dbt_importer_get(file, arg.id);
+		dbt_importer_get(file, info->id);
 	if (IS_ERR(imp))
 		return PTR_ERR(imp);
 
-	arg.mode = dma_buf_attachment_mode(imp->attach);
-	arg.ranges = 0;
-	arg.address = 0;
-	scoped_guard(mutex, &imp->lock) {
-		arg.mapped = !imp->sgt ? 0 : imp->valid ? 1 : 2;
-		arg.pins = imp->pins;
-		arg.invalidates = imp->invalidates;
-		arg.maps = imp->maps;
-		arg.unmaps = imp->unmaps;
-		if (imp->valid) {
-			arg.ranges = imp->sgt->nents;
-			arg.address = sg_dma_address(imp->sgt->sgl);
-		}
+	info->mode = dma_buf_attachment_mode(imp->attach);
+	info->ranges = 0;
+	info->address = 0;
+	guard(mutex)(&imp->lock);
+	info->mapped = !imp->sgt ? 0 : imp->valid ? 1 : 2;
+	info->pins = imp->pins;
+	info->invalidates = imp->invalidates;
+	info->maps = imp->maps;
+	info->unmaps = imp->unmaps;
+	if (imp->valid) {
+		info->ranges = imp->sgt->nents;
+		info->address = sg_dma_address(imp->sgt->sgl);
 	}
-	return copy_to_user(user, &arg, sizeof(arg)) ? -EFAULT : 0;
+	return 0;
 }

@@ -6,7 +6,6 @@
 #include <linux/dma-resv.h>
 #include <linux/err.h>
 #include <linux/slab.h>
-#include <linux/uaccess.h>
 
 #include "test-device.h"
 
@@ -55,21 +54,6 @@ struct dbt_importer *dbt_importer_get(struct dbt_file *file, u32 id)
 	imp = xa_load(&file->importers, id);
 	if (imp)
 		kref_get(&imp->refs);
-	xa_unlock(&file->importers);
-
-	return imp ?: ERR_PTR(-ENOENT);
-}
-
-/* Take an importer out, with the reference that the file had */
-static struct dbt_importer *importer_remove(struct dbt_file *file, u32 id)
-{
-	struct dbt_importer *imp;
-
-	xa_lock(&file->importers);
-	imp = xa_load(&file->importers, id);
-	/* A number that is only reserved belongs to the ioctl that did it. */
-	if (imp)
-		__xa_erase(&file->importers, id);
 	xa_unlock(&file->importers);
 
 	return imp ?: ERR_PTR(-ENOENT);
@@ -215,7 +199,7 @@ static bool attach_is_valid(const struct dma_buf_test_attach *arg)
 {
 	u32 flags = arg->flags;
 
-	if (arg->reserved || flags & ~DBT_ATTACH_FLAGS)
+	if (flags & ~DBT_ATTACH_FLAGS)
 		return false;
 	if (flags & DMA_BUF_TEST_STATIC &&
 	    (arg->modes || flags & ~(DMA_BUF_TEST_STATIC | DMA_BUF_TEST_LEAK)))
@@ -229,55 +213,36 @@ static bool attach_is_valid(const struct dma_buf_test_attach *arg)
 	return !arg->delay_ms;
 }
 
-long dbt_ioctl_attach(struct dbt_file *file, void __user *user)
+long dbt_ioctl_attach(struct dbt_file *file, union dbt_arg *arg)
 {
-	struct dma_buf_test_attach arg;
 	struct dbt_importer *imp;
+	u32 id;
 	int ret;
 
-	if (copy_from_user(&arg, user, sizeof(arg)))
-		return -EFAULT;
-	if (!attach_is_valid(&arg))
+	if (!attach_is_valid(&arg->attach))
 		return -EINVAL;
 
-	imp = importer_create(&arg);
+	imp = importer_create(&arg->attach);
 	if (IS_ERR(imp))
 		return PTR_ERR(imp);
 
-	/* Reserved first: once it can be found, nothing must fail any more. */
-	ret = xa_alloc(&file->importers, &arg.id, NULL, xa_limit_32b,
-		       GFP_KERNEL);
-	if (ret)
-		goto err_put;
-
-	arg.mode = dma_buf_attachment_mode(imp->attach);
-	if (copy_to_user(user, &arg, sizeof(arg))) {
-		ret = -EFAULT;
-		goto err_id;
+	/* It can be found, and detached, from here on. */
+	ret = xa_alloc(&file->importers, &id, imp, xa_limit_31b, GFP_KERNEL);
+	if (ret) {
+		dbt_importer_put(imp);
+		return ret;
 	}
-	xa_store(&file->importers, arg.id, imp, GFP_KERNEL);
-	return 0;
-
-err_id:
-	xa_release(&file->importers, arg.id);
-err_put:
-	dbt_importer_put(imp);
-	return ret;
+	return id;
 }
 
-long dbt_ioctl_detach(struct dbt_file *file, void __user *user)
+long dbt_ioctl_detach(struct dbt_file *file, union dbt_arg *arg)
 {
-	struct dma_buf_test_importer arg;
 	struct dbt_importer *imp;
 
-	if (copy_from_user(&arg, user, sizeof(arg)))
-		return -EFAULT;
-	if (arg.reserved)
-		return -EINVAL;
-
-	imp = importer_remove(file, arg.id);
-	if (IS_ERR(imp))
-		return PTR_ERR(imp);
+	/* With the reference that the file had */
+	imp = xa_erase(&file->importers, arg->importer.id);
+	if (!imp)
+		return -ENOENT;
 	dbt_importer_put(imp);
 	return 0;
 }

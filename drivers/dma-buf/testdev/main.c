@@ -3,21 +3,23 @@
  * The dma-buf test device: /dev/dma_buf_test and its ioctls
  */
 
+#include <linux/array_size.h>
 #include <linux/build_bug.h>
 #include <linux/fs.h>
 #include <linux/miscdevice.h>
 #include <linux/module.h>
 #include <linux/slab.h>
+#include <linux/uaccess.h>
 
 #include "test-device.h"
 
 /* 32-bit callers have the same structs, so nothing must depend on padding. */
-static_assert(sizeof(struct dma_buf_test_export) == 32);
-static_assert(sizeof(struct dma_buf_test_attach) == 32);
-static_assert(sizeof(struct dma_buf_test_importer) == 8);
+static_assert(sizeof(struct dma_buf_test_export) == 24);
+static_assert(sizeof(struct dma_buf_test_attach) == 20);
+static_assert(sizeof(struct dma_buf_test_importer) == 4);
 static_assert(sizeof(struct dma_buf_test_dma) == 32);
 static_assert(sizeof(struct dma_buf_test_importer_info) == 40);
-static_assert(sizeof(struct dma_buf_test_buffer) == 8);
+static_assert(sizeof(struct dma_buf_test_buffer) == 4);
 static_assert(sizeof(struct dma_buf_test_revoke) == 8);
 static_assert(sizeof(struct dma_buf_test_buffer_info) == 48);
 static_assert(sizeof(struct dma_buf_test_dma_mask) == 8);
@@ -46,41 +48,50 @@ static int dbt_release(struct inode *inode, struct file *filp)
 	return 0;
 }
 
-static long dbt_ioctl(struct file *filp, unsigned int cmd, unsigned long arg)
-{
-	struct dbt_file *file = filp->private_data;
-	void __user *user = (void __user *)arg;
+static const struct dbt_ioctl {
+	unsigned int cmd;
+	long (*func)(struct dbt_file *file, union dbt_arg *arg);
+} dbt_ioctls[] = {
+	{ DMA_BUF_TEST_EXPORT,		dbt_ioctl_export },
+	{ DMA_BUF_TEST_ATTACH,		dbt_ioctl_attach },
+	{ DMA_BUF_TEST_DETACH,		dbt_ioctl_detach },
+	{ DMA_BUF_TEST_PIN,		dbt_ioctl_pin },
+	{ DMA_BUF_TEST_UNPIN,		dbt_ioctl_unpin },
+	{ DMA_BUF_TEST_MAP,		dbt_ioctl_map },
+	{ DMA_BUF_TEST_UNMAP,		dbt_ioctl_unmap },
+	{ DMA_BUF_TEST_DMA,		dbt_ioctl_dma },
+	{ DMA_BUF_TEST_IMPORTER_INFO,	dbt_ioctl_importer_info },
+	{ DMA_BUF_TEST_MOVE,		dbt_ioctl_move },
+	{ DMA_BUF_TEST_REVOKE,		dbt_ioctl_revoke },
+	{ DMA_BUF_TEST_BUFFER_INFO,	dbt_ioctl_buffer_info },
+	{ DMA_BUF_TEST_SET_DMA_MASK,	dbt_ioctl_dma_mask },
+};
 
-	switch (cmd) {
-	case DMA_BUF_TEST_EXPORT:
-		return dbt_ioctl_export(user);
-	case DMA_BUF_TEST_ATTACH:
-		return dbt_ioctl_attach(file, user);
-	case DMA_BUF_TEST_DETACH:
-		return dbt_ioctl_detach(file, user);
-	case DMA_BUF_TEST_PIN:
-		return dbt_ioctl_pin(file, user);
-	case DMA_BUF_TEST_UNPIN:
-		return dbt_ioctl_unpin(file, user);
-	case DMA_BUF_TEST_MAP:
-		return dbt_ioctl_map(file, user);
-	case DMA_BUF_TEST_UNMAP:
-		return dbt_ioctl_unmap(file, user);
-	case DMA_BUF_TEST_DMA:
-		return dbt_ioctl_dma(file, user);
-	case DMA_BUF_TEST_IMPORTER_INFO:
-		return dbt_ioctl_importer_info(file, user);
-	case DMA_BUF_TEST_MOVE:
-		return dbt_ioctl_move(user);
-	case DMA_BUF_TEST_REVOKE:
-		return dbt_ioctl_revoke(user);
-	case DMA_BUF_TEST_BUFFER_INFO:
-		return dbt_ioctl_buffer_info(user);
-	case DMA_BUF_TEST_SET_DMA_MASK:
-		return dbt_ioctl_dma_mask(user);
-	default:
+static const struct dbt_ioctl *find_ioctl(unsigned int cmd)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(dbt_ioctls); i++)
+		if (dbt_ioctls[i].cmd == cmd)
+			return &dbt_ioctls[i];
+	return NULL;
+}
+
+static long dbt_ioctl(struct file *filp, unsigned int cmd, unsigned long user)
+{
+	const struct dbt_ioctl *ioctl = find_ioctl(cmd);
+	union dbt_arg arg;
+	long ret;
+
+	if (!ioctl)
 		return -ENOTTY;
-	}
+	if (copy_from_user(&arg, (void __user *)user, _IOC_SIZE(cmd)))
+		return -EFAULT;
+
+	ret = ioctl->func(filp->private_data, &arg);
+	if (ret < 0 || !(_IOC_DIR(cmd) & _IOC_READ))
+		return ret;
+	if (copy_to_user((void __user *)user, &arg, _IOC_SIZE(cmd)))
+		return -EFAULT;
+	return ret;
 }
 
 static const struct file_operations dbt_fops = {
@@ -106,9 +117,19 @@ static int __init dbt_init(void)
 	if (ret)
 		return ret;
 
+	ret = dbt_dma_register();
+	if (ret)
+		goto err_devices;
+
 	ret = misc_register(&dbt_misc);
 	if (ret)
-		dbt_devices_unregister();
+		goto err_dma;
+	return 0;
+
+err_dma:
+	dbt_dma_unregister();
+err_devices:
+	dbt_devices_unregister();
 	return ret;
 }
 module_init(dbt_init);
@@ -117,6 +138,7 @@ module_init(dbt_init);
 static void __exit dbt_exit(void)
 {
 	misc_deregister(&dbt_misc);
+	dbt_dma_unregister();
 	dbt_devices_unregister();
 }
 module_exit(dbt_exit);

@@ -27,6 +27,19 @@ struct dbt_file {
 	struct xarray importers;
 };
 
+/* The argument of an ioctl, copied from userspace and, if _IOC_READ, back */
+union dbt_arg {
+	struct dma_buf_test_export export;
+	struct dma_buf_test_attach attach;
+	struct dma_buf_test_importer importer;
+	struct dma_buf_test_dma dma;
+	struct dma_buf_test_importer_info importer_info;
+	struct dma_buf_test_buffer buffer;
+	struct dma_buf_test_revoke revoke;
+	struct dma_buf_test_buffer_info buffer_info;
+	struct dma_buf_test_dma_mask dma_mask;
+};
+
 /*
  * The memory behind a buffer. A buffer that moves gets another one; mappings
  * that importers have not unmapped keep the one that they were made for.
@@ -63,13 +76,15 @@ struct dbt_buffer {
 	} counts;
 };
 
-/* What the map op of a buffer has returned; on &dbt_buffer.mappings */
+/* What the map op of a buffer has returned; on the buffer's list of mappings */
 struct dbt_mapping {
 	struct list_head node;
 	struct sg_table sgt;
 	struct dma_buf_attachment *attach;
-	struct dbt_backing *backing;
 	enum dma_data_direction dir;
+
+	/* Only of buffers that move */
+	struct dbt_backing *backing;
 	/* The importer was told to drop it; nothing is to be synced any more. */
 	bool stale;
 };
@@ -103,7 +118,7 @@ void dbt_devices_unregister(void);
 struct device *dbt_device_get(u32 index);
 void dbt_device_put(u32 index);
 bool dbt_device_is_direct(struct device *dev);
-long dbt_ioctl_dma_mask(void __user *user);
+long dbt_ioctl_dma_mask(struct dbt_file *file, union dbt_arg *arg);
 
 /* backing.c */
 struct dbt_backing *dbt_backing_alloc(u32 kind, unsigned long nr_pages);
@@ -111,12 +126,23 @@ struct dbt_backing *dbt_backing_get(struct dbt_backing *backing);
 void dbt_backing_put(struct dbt_backing *backing);
 void dbt_backing_copy(struct dbt_backing *to, const struct dbt_backing *from);
 
-/* buffer.c */
-struct dma_buf *dbt_buffer_get(int fd);
-long dbt_ioctl_export(void __user *user);
-long dbt_ioctl_buffer_info(void __user *user);
+/* dma-api.c */
+int dbt_dma_register(void);
+void dbt_dma_unregister(void);
+struct dma_buf *dbt_dma_export(const struct dma_buf_test_export *arg);
 
-/* buffer-dma.c */
+/* exporter.c */
+struct dma_buf *dbt_buffer_get(int fd);
+long dbt_ioctl_export(struct dbt_file *file, union dbt_arg *arg);
+long dbt_ioctl_buffer_info(struct dbt_file *file, union dbt_arg *arg);
+
+/* exporter-dma.c */
+struct dbt_mapping *dbt_mapping_create(struct dma_buf_attachment *attach,
+				       struct page **pages,
+				       unsigned long nr_pages,
+				       enum dma_data_direction dir,
+				       unsigned long attrs);
+void dbt_mapping_destroy(struct dbt_mapping *map, unsigned long attrs);
 struct sg_table *dbt_buffer_map(struct dma_buf_attachment *attach,
 				enum dma_data_direction dir);
 void dbt_buffer_unmap(struct dma_buf_attachment *attach, struct sg_table *sgt,
@@ -126,20 +152,20 @@ int dbt_buffer_begin_cpu_access(struct dma_buf *dmabuf,
 int dbt_buffer_end_cpu_access(struct dma_buf *dmabuf,
 			      enum dma_data_direction dir);
 
-/* buffer-mmap.c */
+/* exporter-mmap.c */
 int dbt_buffer_mmap(struct dma_buf *dmabuf, struct vm_area_struct *vma);
 
-/* buffer-move.c */
-long dbt_ioctl_move(void __user *user);
-long dbt_ioctl_revoke(void __user *user);
+/* exporter-move.c */
+long dbt_ioctl_move(struct dbt_file *file, union dbt_arg *arg);
+long dbt_ioctl_revoke(struct dbt_file *file, union dbt_arg *arg);
 
 /* importer.c */
 struct dbt_importer *dbt_importer_get(struct dbt_file *file, u32 id);
 void dbt_importer_put(struct dbt_importer *imp);
 DEFINE_FREE(dbt_importer_put, struct dbt_importer *, dbt_importer_put(_T))
 void dbt_importer_put_all(struct dbt_file *file);
-long dbt_ioctl_attach(struct dbt_file *file, void __user *user);
-long dbt_ioctl_detach(struct dbt_file *file, void __user *user);
+long dbt_ioctl_attach(struct dbt_file *file, union dbt_arg *arg);
+long dbt_ioctl_detach(struct dbt_file *file, union dbt_arg *arg);
 
 /* importer-ops.c */
 void dbt_importer_invalidate(struct dma_buf_attachment *attach);
@@ -147,13 +173,13 @@ void dbt_importer_late(struct work_struct *work);
 int dbt_importer_map(struct dbt_importer *imp);
 void dbt_importer_drop(struct dbt_importer *imp);
 void dbt_importer_unpin(struct dbt_importer *imp);
-long dbt_ioctl_pin(struct dbt_file *file, void __user *user);
-long dbt_ioctl_unpin(struct dbt_file *file, void __user *user);
-long dbt_ioctl_map(struct dbt_file *file, void __user *user);
-long dbt_ioctl_unmap(struct dbt_file *file, void __user *user);
-long dbt_ioctl_importer_info(struct dbt_file *file, void __user *user);
+long dbt_ioctl_pin(struct dbt_file *file, union dbt_arg *arg);
+long dbt_ioctl_unpin(struct dbt_file *file, union dbt_arg *arg);
+long dbt_ioctl_map(struct dbt_file *file, union dbt_arg *arg);
+long dbt_ioctl_unmap(struct dbt_file *file, union dbt_arg *arg);
+long dbt_ioctl_importer_info(struct dbt_file *file, union dbt_arg *arg);
 
 /* importer-dma.c */
-long dbt_ioctl_dma(struct dbt_file *file, void __user *user);
+long dbt_ioctl_dma(struct dbt_file *file, union dbt_arg *arg);
 
 #endif /* _DMA_BUF_TEST_DEVICE_H */

@@ -117,6 +117,10 @@ extern const struct exporter_kind qxl_vram_exporter;
 /* exporters_v4l2.c; the device is a driver's name, or a path */
 extern const struct exporter_kind v4l2_exporter;
 
+/* exporters_testdev.c */
+extern const struct exporter_kind dma_coherent_exporter;
+extern const struct exporter_kind dma_noncontiguous_exporter;
+
 /* exporters_list.c: no special hardware needed. The last one has no name. */
 extern const struct exporter all_exporters[];
 

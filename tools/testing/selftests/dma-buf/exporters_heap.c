@@ -70,14 +70,13 @@ const struct exporter_kind heap_exporter = {
 
 /*
  * The heap of the default area is "default_cma_region", others are named after
- * their area (add_cma_heaps()). Heaps that are not CMA's are "system*", the
- * "protected*" ones of a TEE, and "test_*".
+ * their area (add_cma_heaps()). Heaps that are not CMA's are "system*", and the
+ * "protected*" ones of a TEE.
  */
 static bool is_other_heap(const char *name)
 {
 	return !strncmp(name, "system", strlen("system")) ||
-	       !strncmp(name, "protected", strlen("protected")) ||
-	       !strncmp(name, "test_", strlen("test_"));
+	       !strncmp(name, "protected", strlen("protected"));
 }
 
 static const char *cma_heap_name(void)

@@ -46,19 +46,19 @@ const struct exporter all_exporters[] = {
 		.pages_per_fault = PAGE_TABLE_PAGES,
 	}, {
 		/*
-		 * Heaps of CONFIG_DMABUF_TEST_HEAP: dma_mmap_coherent(), and
-		 * below dma_mmap_noncontiguous(). Behind an IOMMU the memory is
-		 * of many pieces.
+		 * The test device's memory of the DMA API: dma_mmap_coherent(),
+		 * and below dma_mmap_noncontiguous(). Behind an IOMMU it is of
+		 * many pieces.
 		 */
 		.name = "dma_coherent",
-		.kind = &heap_exporter,
-		.device = "test_dma_coherent",
+		.kind = &dma_coherent_exporter,
+		.exp_name = "dma_buf_test",
 		.fixtures = FOR_MAPPING | FOR_READONLY,
 		.pages = CHUNKS,
 	}, {
 		.name = "dma_noncontiguous",
-		.kind = &heap_exporter,
-		.device = "test_dma_noncontiguous",
+		.kind = &dma_noncontiguous_exporter,
+		.exp_name = "dma_buf_test",
 		.fixtures = FOR_MAPPING | FOR_READONLY | FOR_STRESS,
 		.pages = CHUNKS,
 	}, {

@@ -344,13 +344,14 @@ static __u32 make_importer(struct __test_metadata *_metadata,
 			   struct sweep *s, __u32 modes, __u32 flags)
 {
 	struct dma_buf_test_attach args = { .modes = modes, .flags = flags };
+	int id;
 
 	make_buffer(_metadata, s, DMA_BUF_TEST_SCATTERED, PAGES);
 	args.fd = s->fd;
-	CALL(testdev_attach(s->dev, &args));
+	id = CALL(testdev_attach(s->dev, &args));
 	/* From here on, DMA is mapped. */
 	ASSERT_EQ(0, fail_nth_spare_trees(true));
-	return args.id;
+	return id;
 }
 
 TEST_FAIL_NTH(scattered_buffer)

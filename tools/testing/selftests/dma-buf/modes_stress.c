@@ -97,6 +97,16 @@ static int check(struct worker *w, const char *what, int ret, int allowed)
 	return ret;
 }
 
+static __u32 attach_to(struct worker *w, int dev,
+		       const struct dma_buf_test_attach *args)
+{
+	int id = testdev_attach(dev, args);
+
+	if (id < 0)
+		give_up(w, "attach: %d", id);
+	return id;
+}
+
 static size_t below(struct worker *w, size_t limit)
 {
 	return rand_r(&w->random) % limit;
@@ -256,6 +266,8 @@ static __u32 attach_movable(struct worker *w, int dev)
 		.modes = modes[below(w, ARRAY_SIZE(modes))],
 		.flags = CALLBACK,
 	};
+	struct dma_buf_test_importer_info info;
+	__u32 id;
 
 	if (one_in(w, 3)) {
 		args.flags |= DMA_BUF_TEST_UNMAP_LATE;
@@ -263,10 +275,11 @@ static __u32 attach_movable(struct worker *w, int dev)
 	} else if (one_in(w, 3)) {
 		args.flags |= DMA_BUF_TEST_UNMAP_NEVER;
 	}
-	check(w, "attach", testdev_attach(dev, &args), 0);
-	if (args.mode != MOVABLE)
-		give_up(w, "modes %#x got mode %#x", args.modes, args.mode);
-	return args.id;
+	id = attach_to(w, dev, &args);
+	check(w, "importer info", testdev_importer_info(dev, id, &info), 0);
+	if (info.mode != MOVABLE)
+		give_up(w, "modes %#x got mode %#x", args.modes, info.mode);
+	return id;
 }
 
 static void own_by_dma(struct worker *w)
@@ -385,16 +398,16 @@ static void come_and_go(struct worker *w)
 			.flags = kinds[kind].flags,
 		};
 		bool pin = kinds[kind].flags != STATIC && one_in(w, 2);
+		__u32 id = attach_to(w, dev, &args);
 
-		check(w, "attach", testdev_attach(dev, &args), 0);
 		if (pin)
-			stay_pinned(w, dev, args.id);
+			stay_pinned(w, dev, id);
 		if (one_in(w, 2))
-			check(w, "map", testdev_map(dev, args.id),
+			check(w, "map", testdev_map(dev, id),
 			      pin ? -EBUSY : 0);
-		read_mark(w, dev, args.id);
+		read_mark(w, dev, id);
 		if (pin && one_in(w, 2))
-			check(w, "unpin", testdev_unpin(dev, args.id), 0);
+			check(w, "unpin", testdev_unpin(dev, id), 0);
 		if (one_in(w, 8)) {
 			close(dev);
 			dev = testdev_open();
@@ -402,7 +415,7 @@ static void come_and_go(struct worker *w)
 				give_up(w, "open: %d", dev);
 			continue;
 		}
-		check(w, "detach", testdev_detach(dev, args.id), 0);
+		check(w, "detach", testdev_detach(dev, id), 0);
 	}
 	close(dev);
 }

@@ -35,21 +35,16 @@ int testdev_open(void)
 	return fd < 0 ? -errno : fd;
 }
 
-static int do_ioctl(int fd, unsigned long cmd, void *arg)
+static int do_ioctl(int fd, unsigned long cmd, const void *arg)
 {
-	return ioctl(fd, cmd, arg) < 0 ? -errno : 0;
+	int ret = ioctl(fd, cmd, arg);
+
+	return ret < 0 ? -errno : ret;
 }
 
 int testdev_export(int dev, const struct dma_buf_test_export *export)
 {
-	struct dma_buf_test_export arg = *export;
-	int ret;
-
-	arg.fd = -1;
-	ret = do_ioctl(dev, DMA_BUF_TEST_EXPORT, &arg);
-	if (ret)
-		return ret;
-	return arg.fd < 0 ? -EBADMSG : arg.fd;
+	return do_ioctl(dev, DMA_BUF_TEST_EXPORT, export);
 }
 
 int testdev_export_all(int dev, __u32 backing, size_t size)
@@ -63,9 +58,11 @@ int testdev_export_all(int dev, __u32 backing, size_t size)
 	});
 }
 
-int testdev_attach(int dev, struct dma_buf_test_attach *attach)
+int testdev_attach(int dev, const struct dma_buf_test_attach *attach)
 {
-	return do_ioctl(dev, DMA_BUF_TEST_ATTACH, attach);
+	int id = do_ioctl(dev, DMA_BUF_TEST_ATTACH, attach);
+
+	return id ? id : -EBADMSG;
 }
 
 static int importer_ioctl(int dev, unsigned long cmd, __u32 id)

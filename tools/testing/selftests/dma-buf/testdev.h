@@ -26,12 +26,14 @@
 const char *testdev_missing(void);
 int testdev_open(void);
 
-/* The ioctls. DMA_BUF_TEST_EXPORT returns the dma-buf. */
+/* The ioctls */
 
+/* The file descriptor of the dma-buf, and the id of the importer */
 int testdev_export(int dev, const struct dma_buf_test_export *export);
 /* A buffer that offers all modes */
 int testdev_export_all(int dev, __u32 backing, size_t size);
-int testdev_attach(int dev, struct dma_buf_test_attach *attach);
+int testdev_attach(int dev, const struct dma_buf_test_attach *attach);
+
 int testdev_detach(int dev, __u32 id);
 int testdev_pin(int dev, __u32 id);
 int testdev_unpin(int dev, __u32 id);

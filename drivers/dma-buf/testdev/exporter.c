@@ -11,7 +11,6 @@
 #include <linux/mm.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
-#include <linux/uaccess.h>
 #include <linux/vmalloc.h>
 
 #include "test-device.h"
@@ -21,14 +20,14 @@
  *
  * A buffer is an array of pages. %DMA_BUF_TEST_MOVE gives it other pages, and
  * %DMA_BUF_TEST_REVOKE takes access away or gives it back; both go through the
- * steps that a GPU driver goes through when it evicts, in buffer-move.c.
+ * steps that a GPU driver goes through when it evicts, in exporter-move.c.
  *
  * What an importer maps keeps the pages that it was made for until it is
  * unmapped, wherever the buffer is by then. So an importer that is late reads
  * old content and never memory of somebody else.
  *
  * The reservation lock protects where the buffer is and what is mapped. Pages
- * are mapped to the CPU by the fault handler in buffer-mmap.c only, under that
+ * are mapped to the CPU by the fault handler in exporter-mmap.c only, under that
  * lock, so a move that has zapped the entries finds none until it unlocks.
  *
  * Each op counts its calls, for %DMA_BUF_TEST_BUFFER_INFO.
@@ -194,12 +193,20 @@ static struct dma_buf *buffer_export(const struct dma_buf_test_export *arg)
 	return dmabuf;
 }
 
+static bool is_dma_api(const struct dma_buf_test_export *arg)
+{
+	return arg->backing == DMA_BUF_TEST_DMA_COHERENT ||
+	       arg->backing == DMA_BUF_TEST_DMA_NONCONTIGUOUS;
+}
+
 static bool export_is_valid(const struct dma_buf_test_export *arg)
 {
 	u64 unit = arg->backing == DMA_BUF_TEST_HUGE ? PMD_SIZE : PAGE_SIZE;
 	u32 accmode = arg->open_flags & O_ACCMODE;
 
-	if (arg->backing > DMA_BUF_TEST_HUGE || arg->reserved)
+	if (arg->backing > DMA_BUF_TEST_DMA_NONCONTIGUOUS)
+		return false;
+	if (is_dma_api(arg) && (arg->modes || arg->flags))
 		return false;
 	if (!arg->size || arg->size > DBT_MAX_SIZE ||
 	    !IS_ALIGNED(arg->size, unit))
@@ -211,62 +218,48 @@ static bool export_is_valid(const struct dma_buf_test_export *arg)
 	return accmode == O_RDONLY || accmode == O_RDWR;
 }
 
-long dbt_ioctl_export(void __user *user)
+long dbt_ioctl_export(struct dbt_file *file, union dbt_arg *arg)
 {
-	struct dma_buf_test_export arg;
 	struct dma_buf *dmabuf;
 	int fd;
 
-	if (copy_from_user(&arg, user, sizeof(arg)))
-		return -EFAULT;
-	if (!export_is_valid(&arg))
+	if (!export_is_valid(&arg->export))
 		return -EINVAL;
 
-	dmabuf = buffer_export(&arg);
+	dmabuf = is_dma_api(&arg->export) ? dbt_dma_export(&arg->export) :
+					    buffer_export(&arg->export);
 	if (IS_ERR(dmabuf))
 		return PTR_ERR(dmabuf);
 
-	fd = get_unused_fd_flags(arg.open_flags & O_CLOEXEC);
-	if (fd < 0) {
+	/* Userspace has it from here on, so nothing must fail any more. */
+	fd = dma_buf_fd(dmabuf, arg->export.open_flags & O_CLOEXEC);
+	if (fd < 0)
 		dma_buf_put(dmabuf);
-		return fd;
-	}
-
-	arg.fd = fd;
-	if (copy_to_user(user, &arg, sizeof(arg))) {
-		put_unused_fd(fd);
-		dma_buf_put(dmabuf);
-		return -EFAULT;
-	}
-	dma_buf_fd_install(dmabuf, fd);
-	return 0;
+	return fd;
 }
 
-long dbt_ioctl_buffer_info(void __user *user)
+long dbt_ioctl_buffer_info(struct dbt_file *file, union dbt_arg *arg)
 {
-	struct dma_buf_test_buffer_info arg;
+	struct dma_buf_test_buffer_info *info = &arg->buffer_info;
 	struct dma_buf *dmabuf;
 	struct dbt_buffer *buf;
 
-	if (copy_from_user(&arg, user, sizeof(arg)))
-		return -EFAULT;
-	dmabuf = dbt_buffer_get(arg.fd);
+	dmabuf = dbt_buffer_get(info->fd);
 	if (IS_ERR(dmabuf))
 		return PTR_ERR(dmabuf);
 
 	buf = dmabuf->priv;
-	arg.pins = atomic_read(&buf->counts.pins);
-	arg.mappings = atomic_read(&buf->counts.mappings);
-	arg.attaches = atomic_read(&buf->counts.attaches);
-	arg.detaches = atomic_read(&buf->counts.detaches);
-	arg.pin_calls = atomic_read(&buf->counts.pin_calls);
-	arg.unpin_calls = atomic_read(&buf->counts.unpin_calls);
-	arg.map_calls = atomic_read(&buf->counts.map_calls);
-	arg.unmap_calls = atomic_read(&buf->counts.unmap_calls);
-	arg.mmap_calls = atomic_read(&buf->counts.mmap_calls);
-	arg.moves = atomic_read(&buf->counts.moves);
-	arg.faults = atomic_read(&buf->counts.faults);
+	info->pins = atomic_read(&buf->counts.pins);
+	info->mappings = atomic_read(&buf->counts.mappings);
+	info->attaches = atomic_read(&buf->counts.attaches);
+	info->detaches = atomic_read(&buf->counts.detaches);
+	info->pin_calls = atomic_read(&buf->counts.pin_calls);
+	info->unpin_calls = atomic_read(&buf->counts.unpin_calls);
+	info->map_calls = atomic_read(&buf->counts.map_calls);
+	info->unmap_calls = atomic_read(&buf->counts.unmap_calls);
+	info->mmap_calls = atomic_read(&buf->counts.mmap_calls);
+	info->moves = atomic_read(&buf->counts.moves);
+	info->faults = atomic_read(&buf->counts.faults);
 	dma_buf_put(dmabuf);
-
-	return copy_to_user(user, &arg, sizeof(arg)) ? -EFAULT : 0;
+	return 0;
 }

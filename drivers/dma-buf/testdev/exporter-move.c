@@ -8,7 +8,6 @@
 #include <linux/err.h>
 #include <linux/mm.h>
 #include <linux/sched.h>
-#include <linux/uaccess.h>
 #include <linux/ww_mutex.h>
 
 #include "test-device.h"
@@ -131,18 +130,12 @@ static long buffer_move(struct dma_buf *dmabuf)
 	return ret;
 }
 
-long dbt_ioctl_move(void __user *user)
+long dbt_ioctl_move(struct dbt_file *file, union dbt_arg *arg)
 {
-	struct dma_buf_test_buffer arg;
 	struct dma_buf *dmabuf;
 	long ret;
 
-	if (copy_from_user(&arg, user, sizeof(arg)))
-		return -EFAULT;
-	if (arg.reserved)
-		return -EINVAL;
-
-	dmabuf = dbt_buffer_get(arg.fd);
+	dmabuf = dbt_buffer_get(arg->buffer.fd);
 	if (IS_ERR(dmabuf))
 		return PTR_ERR(dmabuf);
 	ret = buffer_move(dmabuf);
@@ -176,21 +169,19 @@ out:
 	return ret;
 }
 
-long dbt_ioctl_revoke(void __user *user)
+long dbt_ioctl_revoke(struct dbt_file *file, union dbt_arg *arg)
 {
-	struct dma_buf_test_revoke arg;
+	u32 revoked = arg->revoke.revoked;
 	struct dma_buf *dmabuf;
 	long ret;
 
-	if (copy_from_user(&arg, user, sizeof(arg)))
-		return -EFAULT;
-	if (arg.revoked > DMA_BUF_REVOKED_PERMANENT)
+	if (revoked > DMA_BUF_REVOKED_PERMANENT)
 		return -EINVAL;
 
-	dmabuf = dbt_buffer_get(arg.fd);
+	dmabuf = dbt_buffer_get(arg->revoke.fd);
 	if (IS_ERR(dmabuf))
 		return PTR_ERR(dmabuf);
-	ret = buffer_revoke(dmabuf, arg.revoked);
+	ret = buffer_revoke(dmabuf, revoked);
 	dma_buf_put(dmabuf);
 	return ret;
 }

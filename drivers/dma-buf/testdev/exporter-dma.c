@@ -44,6 +44,68 @@ static bool in_reach(struct device *dev, const struct dbt_backing *backing)
 }
 
 /**
+ * dbt_mapping_create - map pages for an importer
+ * @attach:	its attachment
+ * @pages:	the pages
+ * @nr_pages:	how many of them
+ * @dir:	direction of the DMA
+ * @attrs:	DMA_ATTR_* of dma_map_sgtable()
+ *
+ * Context: Process context, may sleep.
+ * Return: the mapping, on no list yet, or ERR_PTR.
+ */
+struct dbt_mapping *dbt_mapping_create(struct dma_buf_attachment *attach,
+				       struct page **pages,
+				       unsigned long nr_pages,
+				       enum dma_data_direction dir,
+				       unsigned long attrs)
+{
+	struct device *dev = attach->dev;
+	size_t segment = min3(dma_max_mapping_size(dev),
+			      (size_t)dma_get_max_seg_size(dev),
+			      (size_t)UINT_MAX);
+	struct dbt_mapping *map;
+	int ret;
+
+	map = kzalloc_obj(*map);
+	if (!map)
+		return ERR_PTR(-ENOMEM);
+	map->attach = attach;
+	map->dir = dir;
+
+	ret = sg_alloc_table_from_pages_segment(&map->sgt, pages, nr_pages, 0,
+						nr_pages << PAGE_SHIFT,
+						max(segment, PAGE_SIZE),
+						GFP_KERNEL);
+	if (ret)
+		goto err_free;
+	ret = dma_map_sgtable(dev, &map->sgt, dir, attrs);
+	if (ret)
+		goto err_table;
+	return map;
+
+err_table:
+	sg_free_table(&map->sgt);
+err_free:
+	kfree(map);
+	return ERR_PTR(ret);
+}
+
+/**
+ * dbt_mapping_destroy - undo dbt_mapping_create()
+ * @map:	the mapping, on no list any more
+ * @attrs:	DMA_ATTR_* of dma_unmap_sgtable()
+ *
+ * Context: Process context, may sleep.
+ */
+void dbt_mapping_destroy(struct dbt_mapping *map, unsigned long attrs)
+{
+	dma_unmap_sgtable(map->attach->dev, &map->sgt, map->dir, attrs);
+	sg_free_table(&map->sgt);
+	kfree(map);
+}
+
+/**
  * dbt_buffer_map - the map_dma_buf op
  * @attach:	attachment to a buffer of ours
  * @dir:	direction of the DMA
@@ -57,10 +119,7 @@ struct sg_table *dbt_buffer_map(struct dma_buf_attachment *attach,
 {
 	struct dbt_buffer *buf = attach->dmabuf->priv;
 	struct dbt_backing *backing = buf->backing;
-	struct device *dev = attach->dev;
 	struct dbt_mapping *map;
-	size_t segment;
-	int ret;
 
 	dma_resv_assert_held(attach->dmabuf->resv);
 
@@ -68,39 +127,19 @@ struct sg_table *dbt_buffer_map(struct dma_buf_attachment *attach,
 		return ERR_PTR(-ENODEV);
 	if (buf->flags & DMA_BUF_TEST_FAIL_MAP)
 		return ERR_PTR(-EIO);
-	if (!in_reach(dev, backing))
+	if (!in_reach(attach->dev, backing))
 		return ERR_PTR(-EIO);
 
-	map = kzalloc_obj(*map);
-	if (!map)
-		return ERR_PTR(-ENOMEM);
+	map = dbt_mapping_create(attach, backing->pages, backing->nr_pages, dir,
+				 DBT_MAP_ATTRS);
+	if (IS_ERR(map))
+		return ERR_CAST(map);
 
-	segment = min3(dma_max_mapping_size(dev),
-		       (size_t)dma_get_max_seg_size(dev), (size_t)UINT_MAX);
-	ret = sg_alloc_table_from_pages_segment(&map->sgt, backing->pages,
-						backing->nr_pages, 0,
-						backing->nr_pages << PAGE_SHIFT,
-						max(segment, PAGE_SIZE),
-						GFP_KERNEL);
-	if (ret)
-		goto err_free;
-	ret = dma_map_sgtable(dev, &map->sgt, dir, DBT_MAP_ATTRS);
-	if (ret)
-		goto err_table;
-
-	map->attach = attach;
-	map->dir = dir;
 	map->backing = dbt_backing_get(backing);
 	list_add(&map->node, &buf->mappings);
 	atomic_inc(&buf->counts.mappings);
 	atomic_inc(&buf->counts.map_calls);
 	return &map->sgt;
-
-err_table:
-	sg_free_table(&map->sgt);
-err_free:
-	kfree(map);
-	return ERR_PTR(ret);
 }
 
 /**
@@ -116,6 +155,7 @@ void dbt_buffer_unmap(struct dma_buf_attachment *attach, struct sg_table *sgt,
 {
 	struct dbt_mapping *map = container_of(sgt, struct dbt_mapping, sgt);
 	struct dbt_buffer *buf = attach->dmabuf->priv;
+	struct dbt_backing *backing = map->backing;
 	unsigned long attrs = DBT_MAP_ATTRS;
 
 	dma_resv_assert_held(attach->dmabuf->resv);
@@ -123,14 +163,12 @@ void dbt_buffer_unmap(struct dma_buf_attachment *attach, struct sg_table *sgt,
 	/* What is in its bounce buffer must not overwrite newer content. */
 	if (map->stale)
 		attrs |= DMA_ATTR_SKIP_CPU_SYNC;
-	dma_unmap_sgtable(attach->dev, sgt, dir, attrs);
-	sg_free_table(sgt);
-
 	list_del(&map->node);
+	dbt_mapping_destroy(map, attrs);
+	dbt_backing_put(backing);
+
 	atomic_dec(&buf->counts.mappings);
 	atomic_inc(&buf->counts.unmap_calls);
-	dbt_backing_put(map->backing);
-	kfree(map);
 }
 
 /**
