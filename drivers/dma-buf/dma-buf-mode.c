@@ -151,7 +151,7 @@ int dma_buf_mode_check_export(const struct dma_buf_export_info *exp_info)
 		return 0;
 
 	if (dma_buf_warn_once("offers", exp_info->exp_name,
-				  module_name(exp_info->owner)))
+			      module_name(exp_info->owner)))
 		WARN(1, "dma-buf: exporter %s (%s) offers %s (modes %#x), refused\n",
 		     exp_info->exp_name, module_name(exp_info->owner), defect,
 		     exp_info->modes);

@@ -200,4 +200,5 @@ static struct kunit_suite access_suite = {
 	.init = access_init,
 	.test_cases = access_cases,
 };
+
 kunit_test_suite(access_suite);
