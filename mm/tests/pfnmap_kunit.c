@@ -1219,6 +1219,8 @@ static int pt_mprotect(unsigned long start, unsigned long end, bool writable)
 	prev = vma_prev(&vmi);
 	if (start > vma->vm_start)
 		prev = vma;
+	/* mprotect_fixup() wants the iterator at the VMA that it changes. */
+	vma = vma_next(&vmi);
 	flags = writable ? vma->vm_flags | VM_WRITE : vma->vm_flags & ~VM_WRITE;
 	tlb_gather_mmu(&tlb, mm);
 	err = mprotect_fixup(&vmi, &tlb, vma, &prev, start, end, flags);
