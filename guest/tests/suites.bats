@@ -20,7 +20,7 @@ setup()
 
 # A program without a suite would be built and never run.
 @test "each of our kselftests is a suite" {
-	programs=$(cd "$selftests" && grep -l '^TEST_HARNESS_MAIN' ./*.c | sed 's/^..//; s/\.c$//')
+	programs=$(cd "$selftests" && grep -El '^(TEST_HARNESS_MAIN|int main)' ./*.c | sed 's/^..//; s/\.c$//')
 	suites=$(sed -n 's/^kselftest\/dma-buf\/\([a-z_0-9]*\)\t.*/\1/p' "$guest/suites")
 	[ -n "$suites" ]
 	diff <(sort <<<"$programs") <(sort <<<"$suites")
