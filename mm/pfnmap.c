@@ -172,6 +172,9 @@ static vm_fault_t insert_huge(struct vm_fault *vmf, unsigned int order,
 	bool write = vmf->flags & FAULT_FLAG_WRITE;
 	pgprot_t prot = run->prot;
 
+	/* mm asks for PUDs on CPUs that have none, too. */
+	if (PUD_ENTRIES && order == PUD_ORDER && !arch_vmap_pud_supported(prot))
+		return VM_FAULT_FALLBACK;
 	if (!IS_ALIGNED(pfn, nr) || !run_is_contiguous(run, index, nr))
 		return VM_FAULT_FALLBACK;
 	if (arch_has_pfn_modify_check())

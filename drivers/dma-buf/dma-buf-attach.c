@@ -63,20 +63,25 @@ int dma_buf_attach_add(struct dma_buf_attachment *attach)
 /* Pins and mappings that the importer should have dropped before the detach */
 static void drop_leftovers(struct dma_buf_attachment *attach)
 {
-	const char *driver = dev_driver_string(attach->dev);
-	struct dma_buf_mapping *mapping, *next;
+	struct dma_buf_mapping *mapping;
+	const char *driver;
 
 	if (list_empty(&attach->mappings) && !dma_buf_attach_may_unpin(attach))
 		return;
 
+	driver = dev_driver_string(attach->dev);
 	if (dma_buf_warn_once("detaches", driver, dev_bus_name(attach->dev)))
 		WARN(1, "dma-buf: importer %s detaches from a buffer of %s with %zu mappings and %u pins left\n",
 		     driver, attach->dmabuf->exp_name,
 		     list_count_nodes(&attach->mappings),
 		     attach->pins - core_pins(attach));
 
-	list_for_each_entry_safe(mapping, next, &attach->mappings, node)
+	/* An exporter that moves the buffer may have others unmapped meanwhile. */
+	while (!list_empty(&attach->mappings)) {
+		mapping = list_first_entry(&attach->mappings,
+					   struct dma_buf_mapping, node);
 		dma_buf_attach_unmap(attach, mapping, mapping->dir);
+	}
 	while (dma_buf_attach_may_unpin(attach))
 		dma_buf_attach_unpin(attach);
 }

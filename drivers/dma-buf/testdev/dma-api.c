@@ -69,8 +69,8 @@ static struct sg_table *dma_buffer_map(struct dma_buf_attachment *attach,
 		return ERR_CAST(map);
 
 	list_add(&map->node, &buf->mappings);
-	if (buf->kind->cached)
-		dma_sync_sgtable_for_device(attach->dev, &map->sgt, dir);
+	/* The importer may bounce, whatever the memory is for our device. */
+	dma_sync_sgtable_for_device(attach->dev, &map->sgt, dir);
 	return &map->sgt;
 }
 
@@ -78,10 +78,8 @@ static void dma_buffer_unmap(struct dma_buf_attachment *attach,
 			     struct sg_table *sgt, enum dma_data_direction dir)
 {
 	struct dbt_mapping *map = container_of(sgt, struct dbt_mapping, sgt);
-	struct dbt_dma_buffer *buf = attach->dmabuf->priv;
 
-	if (buf->kind->cached)
-		dma_sync_sgtable_for_cpu(attach->dev, sgt, dir);
+	dma_sync_sgtable_for_cpu(attach->dev, sgt, dir);
 	list_del(&map->node);
 	dbt_mapping_destroy(map, DBT_DMA_ATTRS);
 }
