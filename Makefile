@@ -128,7 +128,7 @@ kselftest: tests	## our kselftests; T=mmap for one
 	@guest/check $(OBJ) $(TESTS) $(OUT)/kselftest 'kselftest/dma-buf/$(or $(T),*)'
 	@$(verdict) $(OUT)/kselftest
 
-neighbours: tests	## the tests of the tree that dma-buf could break
+neighbours: tests	## tests of the tree that dma-buf could break, v4l2-compliance
 	@guest/check $(OBJ) $(TESTS) $(OUT)/neighbours 'neighbour/*'
 	@$(verdict) $(OUT)/neighbours
 
@@ -154,7 +154,7 @@ series: tree	## the mails of each set in out/series, proved against the base; SE
 bisect: tree cross-packages	## build the touched objects at every patch; SET= one on what it stands on
 	@BASE=$(BASEDIR) $(LOCKED) scripts/bisect $(WORK) $(SET)
 
-cross: tree cross-packages	## compile what we touch for x86, ARM and arm64, W=1 against the base
+cross: tree cross-packages	## compile what we touch for x86 and five others, W=1 against the base
 	@BASE=$(BASEDIR) OUT=$(OUT)/series $(LOCKED) scripts/cross
 
 lint: tree	## checkpatch, shellcheck, kernel-doc, sparse and W=1 on what we touch

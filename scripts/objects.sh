@@ -5,7 +5,8 @@
 # that Debian has a cross compiler for. For the scripts that source it;
 # ARCH comes from their environment.
 
-declare -gA cross=([arm]=arm-linux-gnueabihf- [arm64]=aarch64-linux-gnu-)
+declare -gA cross=([arm]=arm-linux-gnueabihf- [arm64]=aarch64-linux-gnu-
+	[powerpc]=powerpc64le-linux-gnu- [s390]=s390x-linux-gnu- [riscv]=riscv64-linux-gnu-)
 lib=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 
 # What the patches modify (M) or add (A) in a build tree
@@ -27,7 +28,7 @@ kbuild() {	# TREE OBJ
 fragments() {
 	case ${ARCH:-x86} in
 	x86) printf '%s\n' "$lib"/../base/{guest,test,debug,compile}.config ;;
-	*) echo "$lib/../base/cross-$ARCH.config" ;;
+	*) printf '%s\n' "$lib"/../base/cross-{common,"$ARCH"}.config ;;
 	esac
 }
 
@@ -38,8 +39,6 @@ series_config() {	# TREE
 	while read -r line; do
 		[[ $line == CONFIG_* ]] || continue
 		line=${line#CONFIG_}
-		# It depends on 64BIT.
-		[[ ${ARCH:-x86} != arm || $line != PFNMAP_KUNIT_TEST=* ]] || continue
 		! grep -rqw --include='Kconfig*' "config ${line%%=*}" \
 			"$1"/{drivers/dma-buf,mm,lib,samples} || echo "CONFIG_$line"
 	done <"$lib/../base/series.config"
@@ -50,15 +49,17 @@ configure() {	# TREE OBJ
 	mapfile -t with < <(fragments)
 	mkdir -p "$2"
 	series_config "$1" >"$2/.series.config"
-	"$lib/kernel" "$1" "$2" "${with[@]}" "$2/.series.config" -- prepare >/dev/null
+	"$lib/kernel" "$1" "$2" "$2/.series.config" "${with[@]}" -- prepare >/dev/null
 }
 
 # From paths on stdin to objects; one that ARCH may have, not one that it
 # must have, see enabled
 objects() {
-	local arch=${ARCH:-x86}
+	local arch=${ARCH:-x86} kvm
+	kvm=arch/$arch/kvm/../../../virt/kvm
+	[ "$arch" != s390 ] || kvm=arch/s390/kvm/s390/../../../../virt/kvm
 	sed -n -e "\\#^arch/#{\\#^arch/$arch/#!d}" -e '/^tools\//d' \
-		-e "s#^virt/kvm/#arch/$arch/kvm/../../../virt/kvm/#" \
+		-e "s#^virt/kvm/#$kvm/#" \
 		-e 's/\.c$/.o/p'
 }
 

@@ -17,11 +17,13 @@ setup() {
 	[ "$output" = $'arch/x86/mm/a.o\nmm/e.o\narch/x86/kvm/../../../virt/kvm/f.o' ]
 	ARCH=arm run objects <<<"$paths"
 	[ "$output" = $'arch/arm/mm/b.o\nmm/e.o\narch/arm/kvm/../../../virt/kvm/f.o' ]
+	ARCH=s390 run objects <<<"$paths"
+	[ "$output" = $'mm/e.o\narch/s390/kvm/s390/../../../../virt/kvm/f.o' ]
 }
 
 @test "an object's source is the path that it came from" {
-	run source_of <<<$'mm/e.o\narch/arm64/kvm/../../../virt/kvm/f.o'
-	[ "$output" = $'mm/e.c\nvirt/kvm/f.c' ]
+	run source_of <<<$'mm/e.o\narch/arm64/kvm/../../../virt/kvm/f.o\narch/s390/kvm/s390/../../../../virt/kvm/g.o'
+	[ "$output" = $'mm/e.c\nvirt/kvm/f.c\nvirt/kvm/g.c' ]
 }
 
 @test "another architecture has its compiler, whatever CC is" {
