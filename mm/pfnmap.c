@@ -17,21 +17,20 @@
 
 #include "internal.h"
 
-/* Constants: calls that an architecture lacks are not even compiled. */
+/* Constants, so that functions an architecture lacks are not compiled. */
 #define PMD_ENTRIES	IS_ENABLED(CONFIG_ARCH_SUPPORTS_PMD_PFNMAP)
 #define PUD_ENTRIES	IS_ENABLED(CONFIG_ARCH_SUPPORTS_PUD_PFNMAP)
 
 /**
  * DOC: overview
  *
- * A driver that maps memory which it owns into a process makes a %VM_PFNMAP
- * mapping and fills it from its fault handler. vmf_insert_pfn() does that for
- * one page, and vmf_insert_pfn_pmd() for a huge one; a driver that knows a
- * whole buffer calls them in a loop and pays for a page table walk, a lock and
- * a look at the cache mode each time, and it must find out by itself where huge
- * entries fit.
+ * A driver that maps its own memory into a process makes a %VM_PFNMAP mapping
+ * and fills it from its fault handler. vmf_insert_pfn() does that for one page,
+ * and vmf_insert_pfn_pmd() for a huge one. A driver that maps a whole buffer
+ * calls them in a loop. Each call walks the page table, takes a lock and looks
+ * up the cache mode, and the driver has to know where huge entries fit.
  *
- * vmf_insert_pfnmap_run() takes a description of the buffer and does the rest::
+ * vmf_insert_pfnmap_run() takes a description of the buffer instead::
  *
  *	static vm_fault_t foo_huge_fault(struct vm_fault *vmf, unsigned int order)
  *	{
@@ -50,11 +49,10 @@
  *		return foo_huge_fault(vmf, 0);
  *	}
  *
- * Only a VMA whose vm_ops have huge_fault gets huge entries. They come and go
- * as a whole: when a VMA is split within one, the entry is dropped, and the
- * next access faults.
+ * Only a VMA whose vm_ops have huge_fault gets huge entries. When a VMA is
+ * split within a huge entry, the entry is dropped, and the next access faults.
  *
- * A driver that can't handle faults maps all of its memory in its mmap handler,
+ * A driver without a fault handler maps all of its memory in its mmap handler,
  * with remap_pfnmap_pages() or remap_pfnmap_vmalloc().
  */
 
@@ -74,7 +72,7 @@ static bool run_is_contiguous(const struct pfnmap_run *run, unsigned long index,
 	page = run->pages + index;
 	end = page + nr;
 	expected = *page;
-	/* In a run that is not contiguous, the last page most often tells. */
+	/* Cheap, and enough for most runs that are not contiguous */
 	if (end[-1] != expected + nr - 1)
 		return false;
 	unrolled_count(8)
@@ -85,7 +83,7 @@ static bool run_is_contiguous(const struct pfnmap_run *run, unsigned long index,
 	return page_range_contiguous(run->pages[index], nr);
 }
 
-/* The protection of @nr pages with their cache mode, or an error if it differs */
+/* @prot with the cache mode of @nr pages, or an error if they have several */
 static int common_prot(const struct pfnmap_run *run, unsigned long index,
 		       unsigned long nr, pgprot_t *prot)
 {
@@ -97,9 +95,9 @@ static int common_prot(const struct pfnmap_run *run, unsigned long index,
 }
 
 /*
- * Fill empty PTEs, all of one page table, with pages of the run from @index on.
- * A fault leaves out a page that has an entry or must not be mapped; with
- * @strict, such a page is an error. Return: the number of pages done.
+ * Fill empty PTEs of one page table with the pages of the run from @index on.
+ * Pages that have an entry or must not be mapped are left out. With @strict,
+ * such a page ends the loop with an error. Return: the number of pages done.
  */
 static unsigned long fill_ptes(struct vm_area_struct *vma,
 			       const struct pfnmap_run *run,
@@ -154,7 +152,7 @@ static vm_fault_t insert_small(struct vm_fault *vmf,
 		return VM_FAULT_OOM;
 
 	pte = pte_offset_map_lock(mm, vmf->pmd, start, &ptl);
-	/* Another thread has made a huge entry, which is as good. */
+	/* Another thread has made a huge entry here: nothing is left to do. */
 	if (!pte)
 		return VM_FAULT_NOPAGE;
 	fill_ptes(vmf->vma, run, index, start, pte, (end - start) >> PAGE_SHIFT,
@@ -163,7 +161,7 @@ static vm_fault_t insert_small(struct vm_fault *vmf,
 	return VM_FAULT_NOPAGE;
 }
 
-/* The entry of @order for the pages of the run from @index on, if one fits */
+/* One entry of @order for the pages of the run from @index on, if it fits */
 static vm_fault_t insert_huge(struct vm_fault *vmf, unsigned int order,
 			      const struct pfnmap_run *run, unsigned long index,
 			      unsigned long addr)
@@ -172,9 +170,6 @@ static vm_fault_t insert_huge(struct vm_fault *vmf, unsigned int order,
 	bool write = vmf->flags & FAULT_FLAG_WRITE;
 	pgprot_t prot = run->prot;
 
-	/* mm asks for PUDs on CPUs that have none, too. */
-	if (PUD_ENTRIES && order == PUD_ORDER && !arch_vmap_pud_supported(prot))
-		return VM_FAULT_FALLBACK;
 	if (!IS_ALIGNED(pfn, nr) || !run_is_contiguous(run, index, nr))
 		return VM_FAULT_FALLBACK;
 	if (arch_has_pfn_modify_check())
@@ -184,7 +179,7 @@ static vm_fault_t insert_huge(struct vm_fault *vmf, unsigned int order,
 	if (pfnmap_setup_cachemode(pfn, nr << PAGE_SHIFT, &prot))
 		return VM_FAULT_FALLBACK;
 
-	/* An entry that is there can be upgraded if it has the same memory. */
+	/* An existing entry of the same memory may become writable. */
 	if (PMD_ENTRIES && order == PMD_ORDER) {
 		pmd_t pmd = pmdp_get_lockless(vmf->pmd);
 
@@ -210,25 +205,25 @@ static vm_fault_t insert_huge(struct vm_fault *vmf, unsigned int order,
  *		&vm_operations_struct.fault
  * @run:	the memory, usually all of the buffer that the VMA is a mapping of
  *
- * Without an @order, makes small entries: for the page that faulted, and for
- * all others of @run that are in the VMA and in the fault's page table. They
- * cost no memory but that page table, so nobody runs out of memory for pages
- * that he never touches. Entries that are there stay as they are.
- * &pfnmap_run.around makes the window smaller; with MADV_RANDOM, it is the page
- * that faulted.
+ * With @order 0, makes small entries for all pages of @run that are in the VMA
+ * and in the fault's page table. They need no memory but that page table, so a
+ * process at its memory limit is not killed for pages that it never touches.
+ * Existing entries stay as they are. &pfnmap_run.around makes the window
+ * smaller. With MADV_RANDOM, the window is the page that faulted.
  *
- * With an @order, makes the one entry of that size, if VMA, run, window, PFN
- * and cache mode allow it. The entry of a write fault becomes writable and dirty
- * if the VMA is writable, also one of the same memory that is there already.
- * That is for drivers with pfn_mkwrite, whose vm_page_prot is read-only: mm
- * calls pfn_mkwrite for small entries, and huge_fault again for huge ones.
+ * With another @order, makes one entry of that size, if VMA, run, window, PFN
+ * and cache mode allow it. If the VMA is writable, a write fault makes the
+ * entry writable and dirty, also an existing entry of the same memory. Drivers
+ * with pfn_mkwrite need that, as their vm_page_prot is read-only: mm calls
+ * pfn_mkwrite for small entries, and huge_fault again for huge ones.
  *
- * Context: Process context, in a fault handler: holds the mmap_lock or the lock
- * of the VMA. May sleep, and allocates with GFP_KERNEL. The caller's locks keep
- * the memory where it is, as for vmf_insert_pfn().
+ * Context: Process context, in a fault handler: holds the mmap_lock or the
+ * lock of the VMA. May sleep, and allocates with GFP_KERNEL. As for
+ * vmf_insert_pfn(), the caller's locks keep the memory from being moved or
+ * freed.
  * Return: %VM_FAULT_NOPAGE if there is an entry for the page that faulted, or
  * if the page table has changed and the access has to be tried again.
- * %VM_FAULT_FALLBACK if no entry of @order fits; nothing has been done then.
+ * %VM_FAULT_FALLBACK, with nothing changed, if no entry of @order fits.
  * %VM_FAULT_OOM for a lack of memory. %VM_FAULT_SIGBUS if the page is not in
  * @run, the architecture does not allow to map it, the VMA is not %VM_PFNMAP
  * or is copy-on-write, or &pfnmap_run.around is not a power of two.
@@ -284,7 +279,7 @@ static int remap_begin(struct vm_area_struct *vma)
 {
 	mmap_assert_write_locked(vma->vm_mm);
 
-	/* Nobody could tell a copied page from the driver's memory. */
+	/* mm could not tell pages of a copy from the driver's. */
 	if (vma_is_cow_mapping(vma) || vma_test(vma, VMA_MIXEDMAP_BIT))
 		return -EINVAL;
 
@@ -293,7 +288,7 @@ static int remap_begin(struct vm_area_struct *vma)
 	return 0;
 }
 
-/* From *@addr on; where it ended, for an error too, is in *@addr then. */
+/* Map @pages at *@addr. *@addr moves to the end of what is mapped. */
 static int remap_fill(struct vm_area_struct *vma, unsigned long *addr,
 		      struct page **pages, unsigned long nr)
 {
@@ -330,7 +325,7 @@ static int remap_fill(struct vm_area_struct *vma, unsigned long *addr,
 	return err;
 }
 
-/* Undo all if there is an @err. @addr is where the entries end. */
+/* On an @err, remove the entries, which end at @addr, and restore @flags. */
 static int remap_end(struct vm_area_struct *vma, unsigned long addr,
 		     vm_flags_t flags, int err)
 {
@@ -346,24 +341,24 @@ static int remap_end(struct vm_area_struct *vma, unsigned long addr,
 
 /**
  * remap_pfnmap_pages - map pages in an mmap handler
- * @vma:	VMA to map them in, to its end
+ * @vma:	VMA, all of which is mapped
  * @pages:	pages that the caller owns, in any physical order
- * @nr:		how many there are
- * @pgoff:	index in @pages of the one that the VMA begins with; drivers that
- *		honour the offset that userspace asks for pass vm_pgoff
+ * @nr:		number of @pages
+ * @pgoff:	index in @pages of the VMA's first page; vm_pgoff in a driver that
+ *		honours the offset of mmap()
  *
- * The pages are not referenced: they must be there for as long as the VMA is.
- * It becomes %VM_PFNMAP, with the flags that remap_pfn_range() sets. Entries
- * are small ones, because a huge entry is dropped when its VMA is split, and
- * there is no fault handler to bring it back.
+ * Takes no references: the pages must not be freed while the VMA exists. The
+ * VMA becomes %VM_PFNMAP, with the flags that remap_pfn_range() sets. All
+ * entries are small. A huge entry would be dropped when its VMA is split, and
+ * there is no fault handler to make it again.
  *
  * Context: Process context, in an mmap handler: holds the mmap_lock for
  * writing. May sleep, and allocates with GFP_KERNEL.
- * Return: 0, or an error, and then nothing is mapped and the VMA's flags are as
- * they were: -EINVAL for a copy-on-write or %VM_MIXEDMAP VMA, -ENXIO if the VMA
- * goes beyond the last of the pages, -EBUSY if it isn't empty, -ENOMEM, -EACCES
- * if the architecture does not allow to map a page, -EINTR if the process is
- * being killed.
+ * Return: 0, or an error with nothing mapped and the VMA's flags as before:
+ * -EINVAL for a copy-on-write or %VM_MIXEDMAP VMA, -ENXIO if the VMA is larger
+ * than the rest of @pages, -EBUSY if the VMA is not empty, -ENOMEM, -EACCES if
+ * the architecture does not allow to map a page, -EINTR if the process is being
+ * killed.
  */
 int remap_pfnmap_pages(struct vm_area_struct *vma, struct page **pages,
 		       unsigned long nr, pgoff_t pgoff)
@@ -382,21 +377,21 @@ int remap_pfnmap_pages(struct vm_area_struct *vma, struct page **pages,
 }
 EXPORT_SYMBOL_GPL(remap_pfnmap_pages);
 
-/* Pages that are looked up before a page table is locked */
+/* Batch size of pages that are looked up by their address */
 #define VMALLOC_BATCH	32UL
 
 /**
  * remap_pfnmap_vmalloc - map a vmalloc area in an mmap handler
- * @vma:	VMA to map it in, to its end
- * @addr:	first address of an area that remap_vmalloc_range() would take
- * @pgoff:	page of the area that the VMA begins with
+ * @vma:	VMA, all of which is mapped
+ * @addr:	first address of an area that is meant for remap_vmalloc_range()
+ * @pgoff:	page index in the area of the VMA's first page
  *
- * See remap_pfnmap_pages(). Unlike remap_vmalloc_range(), this leaves no pages
- * that get_user_pages() can find.
+ * See remap_pfnmap_pages(). Unlike remap_vmalloc_range(), it makes special
+ * entries, whose pages get_user_pages() does not find.
  *
  * Context: As for remap_pfnmap_pages().
  * Return: 0 or an error, as remap_pfnmap_pages(); also -EINVAL if @addr is not
- * the begin of an area, or one that is not meant for userspace.
+ * the first address of an area that is meant for userspace.
  */
 int remap_pfnmap_vmalloc(struct vm_area_struct *vma, const void *addr,
 			 pgoff_t pgoff)

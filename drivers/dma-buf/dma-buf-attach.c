@@ -6,6 +6,7 @@
 #include <linux/device.h>
 #include <linux/dma-buf.h>
 #include <linux/dma-resv.h>
+#include <linux/export.h>
 #include <linux/list.h>
 #include <linux/lockdep.h>
 #include <linux/slab.h>
@@ -15,13 +16,14 @@
 #include "dma-buf-internal.h"
 
 /*
- * Does the core pin the attachment from attach to detach? Importers that
- * declare no modes pin by themselves, or are pinned while they map.
+ * Does the core pin the attachment from attach to detach, or until it retires?
+ * Importers that declare no modes pin by themselves, or are pinned while they
+ * map.
  */
 static bool core_pins(const struct dma_buf_attachment *attach)
 {
 	return attach->importer_ops && attach->importer_ops->modes &&
-	       attach->mode != DMA_BUF_MODE_MOVABLE;
+	       attach->mode != DMA_BUF_MODE_MOVABLE && !attach->retired;
 }
 
 /**
@@ -57,6 +59,9 @@ int dma_buf_attach_add(struct dma_buf_attachment *attach)
 	ret = dma_buf_attach_pin(attach);
 	if (ret)
 		list_del(&attach->node);
+	else if (attach->retired)
+		/* By invalidate_mappings, which the pin op may have called. */
+		dma_buf_attach_unpin(attach);
 	return ret;
 }
 
@@ -162,6 +167,38 @@ void dma_buf_attach_unpin(struct dma_buf_attachment *attach)
 	attach->pins--;
 	trace_dma_buf_unpin(attach);
 }
+
+/**
+ * dma_buf_retire_attachment - give back the core's pin before the detach
+ * @attach:	attachment, unmapped, that is not going to be used again
+ *
+ * The core pins a %DMA_BUF_MODE_PINNED or %DMA_BUF_MODE_REVOCABLE attachment of
+ * an importer that declares &dma_buf_attach_ops.modes until it is detached. An
+ * importer that is done with the buffer, but can't detach yet, lets the exporter
+ * have its memory back with this function: for example when a revoke is final
+ * for what the importer made of the buffer, and userspace still holds a handle
+ * to that.
+ *
+ * The attachment can't be mapped or pinned any more, whatever its mode is. Pins
+ * by dma_buf_pin() stay until dma_buf_unpin(). Does nothing the second time.
+ *
+ * Context: Process context, may sleep. Holds the reservation lock; may be called
+ * from &dma_buf_attach_ops.invalidate_mappings.
+ */
+void dma_buf_retire_attachment(struct dma_buf_attachment *attach)
+{
+	dma_resv_assert_held(attach->dmabuf->resv);
+
+	/* The device may still be at memory that is about to move. */
+	if (WARN_ON_ONCE(!list_empty(&attach->mappings)))
+		return;
+
+	/* Without a pin this is a callback out of the core's own pin. */
+	if (core_pins(attach) && attach->pins)
+		dma_buf_attach_unpin(attach);
+	attach->retired = true;
+}
+EXPORT_SYMBOL_NS_GPL(dma_buf_retire_attachment, "DMA_BUF");
 
 /**
  * dma_buf_attach_new_mapping - make a record of a mapping

@@ -100,11 +100,6 @@ u32 dma_buf_offered_modes(const struct dma_buf *dmabuf)
 {
 	if (dmabuf->modes)
 		return dmabuf->modes;
-
-	/*
-	 * Not stored at export, because amdgpu and xe replace the ops of the
-	 * dma-buf that drm_gem_prime_export() made.
-	 */
 	if (dmabuf->ops->pin)
 		return DMA_BUF_MODE_PINNED | DMA_BUF_MODE_MOVABLE;
 	return DMA_BUF_MODE_PINNED;

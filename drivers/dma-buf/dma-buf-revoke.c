@@ -6,6 +6,9 @@
 #include <linux/dma-buf.h>
 #include <linux/dma-resv.h>
 #include <linux/export.h>
+#include <linux/list.h>
+
+#include "dma-buf-internal.h"
 
 /**
  * dma_buf_revoke_state - has access to a buffer been taken away?
@@ -22,29 +25,76 @@ u32 dma_buf_revoke_state(const struct dma_buf *dmabuf)
 EXPORT_SYMBOL_NS_GPL(dma_buf_revoke_state, "DMA_BUF");
 
 /**
- * dma_buf_mark_revoked - record that access is taken away, or given back
+ * dma_buf_revoke_check_vmap - may the kernel map a buffer for itself?
  * @dmabuf:	the buffer
+ *
+ * A vmap lasts until its user gives it up. So there is none of a buffer that
+ * offers %DMA_BUF_MODE_REVOCABLE alone, whose revoke must not fail.
+ *
+ * Context: Holds the reservation lock.
+ * Return: 0, -ENODEV while the buffer is revoked, or -EOPNOTSUPP.
+ */
+int dma_buf_revoke_check_vmap(const struct dma_buf *dmabuf)
+{
+	dma_resv_assert_held(dmabuf->resv);
+
+	if (dmabuf->revoked)
+		return -ENODEV;
+	if (dma_buf_offered_modes(dmabuf) == DMA_BUF_MODE_REVOCABLE)
+		return -EOPNOTSUPP;
+	return 0;
+}
+
+/* Has anybody been promised that the buffer stays accessible? */
+static bool is_promised(const struct dma_buf *dmabuf)
+{
+	struct dma_buf_attachment *attach;
+
+	list_for_each_entry(attach, &dmabuf->attachments, node)
+		if (attach->mode != DMA_BUF_MODE_REVOCABLE)
+			return true;
+	return dmabuf->vmapping_counter;
+}
+
+/**
+ * dma_buf_mark_revoked - record that access is taken away, or given back
+ * @dmabuf:	buffer that offers %DMA_BUF_MODE_REVOCABLE
  * @revoked:	one of DMA_BUF_REVOKED_*
  *
  * For exporters that take access away by themselves. Mappings stay until the
  * exporter calls dma_buf_invalidate_mappings(), under the same hold of the
  * lock, and waits as described there. While the buffer is revoked,
- * dma_buf_dynamic_attach() and dma_buf_pin() fail with -ENODEV.
+ * dma_buf_dynamic_attach(), dma_buf_pin(), dma_buf_map_attachment() and
+ * dma_buf_vmap() fail with -ENODEV.
  *
  * %DMA_BUF_REVOKED_PERMANENT is final.
  *
+ * A buffer that offers other modes, too, can't be revoked while there is an
+ * attachment of another mode, or a vmap. If %DMA_BUF_MODE_REVOCABLE is all that
+ * is offered, there are none, and marking the buffer doesn't fail.
+ *
  * Context: Process context. Holds the reservation lock.
+ * Return: 0, or an error and nothing has changed: -EBUSY if an attachment or a
+ * vmap relies on access, -EINVAL if the buffer doesn't offer
+ * %DMA_BUF_MODE_REVOCABLE; also -EINVAL, with a WARN, if @revoked is unknown or
+ * the buffer was revoked for good.
  */
-void dma_buf_mark_revoked(struct dma_buf *dmabuf, u32 revoked)
+int dma_buf_mark_revoked(struct dma_buf *dmabuf, u32 revoked)
 {
 	dma_resv_assert_held(dmabuf->resv);
 
 	if (WARN_ON_ONCE(revoked > DMA_BUF_REVOKED_PERMANENT))
-		return;
+		return -EINVAL;
 	if (WARN_ON_ONCE(dmabuf->revoked == DMA_BUF_REVOKED_PERMANENT &&
 			 revoked != DMA_BUF_REVOKED_PERMANENT))
-		return;
+		return -EINVAL;
+
+	if (!(dma_buf_offered_modes(dmabuf) & DMA_BUF_MODE_REVOCABLE))
+		return -EINVAL;
+	if (revoked != DMA_BUF_REVOKED_NO && is_promised(dmabuf))
+		return -EBUSY;
 
 	WRITE_ONCE(dmabuf->revoked, revoked);
+	return 0;
 }
 EXPORT_SYMBOL_NS_GPL(dma_buf_mark_revoked, "DMA_BUF");

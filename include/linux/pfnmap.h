@@ -12,20 +12,20 @@
 
 /**
  * struct pfnmap_run - memory that a fault handler can map
- * @pgoff:	where it begins, a page index as &vm_fault.pgoff is
- * @nr:		how long it is, in pages
- * @pages:	a page for each of them, in any physical order, none of them NULL;
- *		or NULL if the run is physically contiguous
+ * @pgoff:	page index of its first page, as in &vm_fault.pgoff
+ * @nr:		number of pages
+ * @pages:	its pages, in any physical order, none of them NULL; or NULL if
+ *		the run is physically contiguous
  * @pfn:	PFN of its first page, if @pages is NULL
- * @prot:	protection of the entries; on x86, the cache mode is that of the
- *		memory
- * @around:	map no more than the naturally aligned window of that many pages
- *		that the fault is in, a power of two; 0 for all that the page
- *		table of the fault covers, which is the most in any case
+ * @prot:	protection of the entries. On x86, the cache mode is that of the
+ *		memory.
+ * @around:	size of the window in pages, a power of two: a fault maps pages of
+ *		its naturally aligned window only. 0 is the range of the fault's
+ *		page table, and a larger window is cut to that.
  *
- * A run may be larger than the VMA; what is outside of the VMA is left out. So
- * a handler describes its whole buffer and needn't know where the VMA begins,
- * which changes when it is split.
+ * A run may be larger than the VMA. Pages outside of the VMA are left out. So
+ * a handler describes its whole buffer and does not depend on vm_start, which
+ * changes when a VMA is split.
  */
 struct pfnmap_run {
 	pgoff_t pgoff;
@@ -45,7 +45,7 @@ int remap_pfnmap_pages(struct vm_area_struct *vma, struct page **pages,
 int remap_pfnmap_vmalloc(struct vm_area_struct *vma, const void *addr,
 			 pgoff_t pgoff);
 #else
-/* As vm_map_pages(), which this stands in for: pages have no common address. */
+/* As vm_map_pages() without MMU: the pages have no common address. */
 static inline int remap_pfnmap_pages(struct vm_area_struct *vma,
 				     struct page **pages, unsigned long nr,
 				     pgoff_t pgoff)
@@ -53,7 +53,7 @@ static inline int remap_pfnmap_pages(struct vm_area_struct *vma,
 	return -EINVAL;
 }
 
-/* A vmalloc area is contiguous memory, and the VMA moves to it. */
+/* Without MMU, a vmalloc area is contiguous, and the VMA takes its address. */
 static inline int remap_pfnmap_vmalloc(struct vm_area_struct *vma,
 				       const void *addr, pgoff_t pgoff)
 {

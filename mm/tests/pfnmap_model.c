@@ -107,28 +107,24 @@ static u64 rest_of_pte(pte_t pte)
 	return pgprot_val(pte_pgprot(pte_mkspecial(pte_wrprotect(pte))));
 }
 
+#ifdef CONFIG_ARCH_SUPPORTS_PMD_PFNMAP
 static u64 rest_of_pmd(pmd_t pmd)
 {
-#ifdef CONFIG_ARCH_SUPPORTS_PMD_PFNMAP
 	pmd = pmd_clear_soft_dirty(pmd_mkclean(pmd_mkold(pmd)));
 	return pgprot_val(pmd_pgprot(pmd_mkspecial(pmd_wrprotect(pmd))));
-#else
-	return 0;
-#endif
 }
+#endif
 
+#ifdef CONFIG_ARCH_SUPPORTS_PUD_PFNMAP
 static u64 rest_of_pud(pud_t pud)
 {
-#ifdef CONFIG_ARCH_SUPPORTS_PUD_PFNMAP
 	pud = pud_mkclean(pud_mkold(pud));
 #ifdef CONFIG_MEM_SOFT_DIRTY
 	pud = pud_clear_soft_dirty(pud);
 #endif
 	return pgprot_val(pud_pgprot(pud_mkspecial(pud_wrprotect(pud))));
-#else
-	return 0;
-#endif
 }
+#endif
 
 static u64 rest_of_prot(enum level level, pgprot_t prot)
 {

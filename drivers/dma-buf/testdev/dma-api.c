@@ -84,19 +84,16 @@ static void dma_buffer_unmap(struct dma_buf_attachment *attach,
 	dbt_mapping_destroy(map, DBT_DMA_ATTRS);
 }
 
-/* A mapping is synced in its own direction, as it may not have the CPU's. */
 static int dma_buffer_begin_cpu_access(struct dma_buf *dmabuf,
 				       enum dma_data_direction dir)
 {
 	struct dbt_dma_buffer *buf = dmabuf->priv;
-	struct dbt_mapping *map;
 
 	if (!buf->kind->cached)
 		return 0;
 
 	dma_resv_lock(dmabuf->resv, NULL);
-	list_for_each_entry(map, &buf->mappings, node)
-		dma_sync_sgtable_for_cpu(map->attach->dev, &map->sgt, map->dir);
+	dbt_sync_for_cpu(&buf->mappings);
 	if (buf->vaddr)
 		invalidate_kernel_vmap_range(buf->vaddr, buf->size);
 	dma_resv_unlock(dmabuf->resv);
@@ -107,7 +104,6 @@ static int dma_buffer_end_cpu_access(struct dma_buf *dmabuf,
 				     enum dma_data_direction dir)
 {
 	struct dbt_dma_buffer *buf = dmabuf->priv;
-	struct dbt_mapping *map;
 
 	if (!buf->kind->cached)
 		return 0;
@@ -115,9 +111,7 @@ static int dma_buffer_end_cpu_access(struct dma_buf *dmabuf,
 	dma_resv_lock(dmabuf->resv, NULL);
 	if (buf->vaddr)
 		flush_kernel_vmap_range(buf->vaddr, buf->size);
-	list_for_each_entry(map, &buf->mappings, node)
-		dma_sync_sgtable_for_device(map->attach->dev, &map->sgt,
-					    map->dir);
+	dbt_sync_for_device(&buf->mappings);
 	dma_resv_unlock(dmabuf->resv);
 	return 0;
 }

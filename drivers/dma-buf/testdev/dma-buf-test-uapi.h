@@ -63,6 +63,7 @@ struct dma_buf_test_export {
 #define DMA_BUF_TEST_UNMAP_LATE		0x08	/* unmaps after @delay_ms */
 #define DMA_BUF_TEST_UNMAP_NEVER	0x10	/* until told, or detach */
 #define DMA_BUF_TEST_LEAK		0x20	/* detaches mapped and pinned */
+#define DMA_BUF_TEST_BUSY		0x40	/* its device writes after @delay_ms */
 
 /**
  * struct dma_buf_test_attach - attach to a dma-buf (DMA_BUF_TEST_ATTACH)
@@ -73,10 +74,12 @@ struct dma_buf_test_export {
  * @modes: in: mask of DMA_BUF_MODE_* that the importer declares to accept, 0
  *	for nothing. What is inconsistent is passed on to
  *	dma_buf_dynamic_attach().
- * @flags: in: DMA_BUF_TEST_STATIC ... DMA_BUF_TEST_LEAK. DMA_BUF_TEST_STATIC
+ * @flags: in: DMA_BUF_TEST_STATIC ... DMA_BUF_TEST_BUSY. DMA_BUF_TEST_STATIC
  *	goes with no other flag than DMA_BUF_TEST_LEAK, and with no @modes.
- *	DMA_BUF_TEST_UNMAP_* need DMA_BUF_TEST_INVALIDATE and exclude each other.
- * @delay_ms: in: for DMA_BUF_TEST_UNMAP_LATE, milliseconds up to 10000, else 0
+ *	DMA_BUF_TEST_UNMAP_* and DMA_BUF_TEST_BUSY need DMA_BUF_TEST_INVALIDATE
+ *	and exclude each other.
+ * @delay_ms: in: for DMA_BUF_TEST_UNMAP_LATE and DMA_BUF_TEST_BUSY,
+ *	milliseconds up to 10000, else 0
  *
  * The ioctl returns the id of the importer, which is valid for this open file
  * and greater than 0.
@@ -124,6 +127,11 @@ struct dma_buf_test_importer {
  * If the mapping has been invalidated, or there is none, the buffer is mapped
  * first and stays so. If that fails, there is no mapping afterwards. -ERANGE if
  * it goes beyond the end of the buffer; -EINVAL for a @length of 0 or over 64 KiB.
+ *
+ * With DMA_BUF_TEST_BUSY, a write has been started when the ioctl returns. It is
+ * done after the delay, or at detach, and a fence in the reservation object tells
+ * when. What else the importer's device does comes after it. An importer that is
+ * told meanwhile unmaps when the write is done.
  */
 struct dma_buf_test_dma {
 	__u32 id;
@@ -176,7 +184,8 @@ struct dma_buf_test_buffer {
  *	(DMA_BUF_TEST_REVOKE)
  * @fd: in: a dma-buf of DMA_BUF_TEST_EXPORT, else -EINVAL
  * @revoked: in: DMA_BUF_REVOKED_*. -EINVAL if the buffer doesn't offer
- *	DMA_BUF_MODE_REVOCABLE, -EPERM if it was revoked for good before.
+ *	DMA_BUF_MODE_REVOCABLE, -EBUSY while an attachment of another mode or a
+ *	vmap relies on access, -EPERM if it was revoked for good before.
  */
 struct dma_buf_test_revoke {
 	__s32 fd;

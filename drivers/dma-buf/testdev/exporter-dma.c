@@ -15,18 +15,15 @@
 
 #include "test-device.h"
 
-/*
- * A dma-buf may be mapped by many, so cachelines overlap. Bounce buffers run
- * out when userspace maps too much, which is no bug.
- */
-#define DBT_MAP_ATTRS							\
-	(DMA_ATTR_DEBUGGING_IGNORE_CACHELINES | DMA_ATTR_NO_WARN)
+/* A dma-buf may be mapped by many, so cachelines overlap. */
+#define DBT_MAP_ATTRS	DMA_ATTR_DEBUGGING_IGNORE_CACHELINES
 
 /*
  * The DMA API warns about a page that the device can't reach and that can't be
  * bounced. Bounce buffers are below 4 GiB, and where is not for us to know.
  */
-static bool in_reach(struct device *dev, const struct dbt_backing *backing)
+static bool in_reach(struct device *dev, struct page **pages,
+		     unsigned long nr_pages)
 {
 	u64 limit = min_not_zero(dma_get_mask(dev), dev->bus_dma_limit);
 	unsigned long i;
@@ -36,8 +33,8 @@ static bool in_reach(struct device *dev, const struct dbt_backing *backing)
 	if (limit >= DMA_BIT_MASK(32) && dma_max_mapping_size(dev) != SIZE_MAX)
 		return true;
 
-	for (i = 0; i < backing->nr_pages; i++)
-		if (phys_to_dma(dev, page_to_phys(backing->pages[i])) +
+	for (i = 0; i < nr_pages; i++)
+		if (phys_to_dma(dev, page_to_phys(pages[i])) +
 		    PAGE_SIZE - 1 > limit)
 			return false;
 	return true;
@@ -52,7 +49,8 @@ static bool in_reach(struct device *dev, const struct dbt_backing *backing)
  * @attrs:	DMA_ATTR_* of dma_map_sgtable()
  *
  * Context: Process context, may sleep.
- * Return: the mapping, on no list yet, or ERR_PTR.
+ * Return: the mapping, on no list yet, or ERR_PTR: -EIO if the device can't
+ * reach the pages, -ENOMEM, or what dma_map_sgtable() says.
  */
 struct dbt_mapping *dbt_mapping_create(struct dma_buf_attachment *attach,
 				       struct page **pages,
@@ -67,6 +65,9 @@ struct dbt_mapping *dbt_mapping_create(struct dma_buf_attachment *attach,
 	struct dbt_mapping *map;
 	int ret;
 
+	if (!in_reach(dev, pages, nr_pages))
+		return ERR_PTR(-EIO);
+
 	map = kzalloc_obj(*map);
 	if (!map)
 		return ERR_PTR(-ENOMEM);
@@ -79,7 +80,8 @@ struct dbt_mapping *dbt_mapping_create(struct dma_buf_attachment *attach,
 						GFP_KERNEL);
 	if (ret)
 		goto err_free;
-	ret = dma_map_sgtable(dev, &map->sgt, dir, attrs);
+	/* Bounce buffers run out if userspace maps too much, which is no bug. */
+	ret = dma_map_sgtable(dev, &map->sgt, dir, attrs | DMA_ATTR_NO_WARN);
 	if (ret)
 		goto err_table;
 	return map;
@@ -106,13 +108,48 @@ void dbt_mapping_destroy(struct dbt_mapping *map, unsigned long attrs)
 }
 
 /**
+ * dbt_sync_for_cpu - let the CPU see what devices have written
+ * @mappings:	list of &struct dbt_mapping; stale ones are left out
+ *
+ * Each is synced in the direction that it was mapped for, or the DMA API
+ * complains.
+ *
+ * Context: Process context. Holds the reservation lock.
+ */
+void dbt_sync_for_cpu(struct list_head *mappings)
+{
+	struct dbt_mapping *map;
+
+	list_for_each_entry(map, mappings, node)
+		if (!map->stale)
+			dma_sync_sgtable_for_cpu(map->attach->dev, &map->sgt,
+						 map->dir);
+}
+
+/**
+ * dbt_sync_for_device - let devices see what the CPU has written
+ * @mappings:	list of &struct dbt_mapping; stale ones are left out
+ *
+ * Context: Process context. Holds the reservation lock.
+ */
+void dbt_sync_for_device(struct list_head *mappings)
+{
+	struct dbt_mapping *map;
+
+	list_for_each_entry(map, mappings, node)
+		if (!map->stale)
+			dma_sync_sgtable_for_device(map->attach->dev, &map->sgt,
+						    map->dir);
+}
+
+/**
  * dbt_buffer_map - the map_dma_buf op
  * @attach:	attachment to a buffer of ours
  * @dir:	direction of the DMA
  *
  * Context: Process context, may sleep. Holds the reservation lock.
- * Return: the mapping or ERR_PTR: -ENODEV while the buffer is revoked, -EIO if
- * the device can't reach it or %DMA_BUF_TEST_FAIL_MAP says so, -ENOMEM.
+ * Return: the mapping or ERR_PTR: -EIO if the device can't reach the buffer or
+ * %DMA_BUF_TEST_FAIL_MAP says so, -ENOMEM.
  */
 struct sg_table *dbt_buffer_map(struct dma_buf_attachment *attach,
 				enum dma_data_direction dir)
@@ -123,11 +160,7 @@ struct sg_table *dbt_buffer_map(struct dma_buf_attachment *attach,
 
 	dma_resv_assert_held(attach->dmabuf->resv);
 
-	if (dma_buf_revoke_state(attach->dmabuf))
-		return ERR_PTR(-ENODEV);
 	if (buf->flags & DMA_BUF_TEST_FAIL_MAP)
-		return ERR_PTR(-EIO);
-	if (!in_reach(attach->dev, backing))
 		return ERR_PTR(-EIO);
 
 	map = dbt_mapping_create(attach, backing->pages, backing->nr_pages, dir,
@@ -183,23 +216,16 @@ int dbt_buffer_begin_cpu_access(struct dma_buf *dmabuf,
 				enum dma_data_direction dir)
 {
 	struct dbt_buffer *buf = dmabuf->priv;
-	struct dbt_mapping *map;
 	int ret;
 
 	ret = dma_resv_lock_interruptible(dmabuf->resv, NULL);
 	if (ret)
 		return ret;
 
-	if (dma_buf_revoke_state(dmabuf)) {
+	if (dma_buf_revoke_state(dmabuf))
 		ret = -ENODEV;
-		goto out;
-	}
-	/* In the direction that it was mapped for, or the DMA API complains. */
-	list_for_each_entry(map, &buf->mappings, node)
-		if (!map->stale)
-			dma_sync_sgtable_for_cpu(map->attach->dev, &map->sgt,
-						 map->dir);
-out:
+	else
+		dbt_sync_for_cpu(&buf->mappings);
 	dma_resv_unlock(dmabuf->resv);
 	return ret;
 }
@@ -216,17 +242,13 @@ int dbt_buffer_end_cpu_access(struct dma_buf *dmabuf,
 			      enum dma_data_direction dir)
 {
 	struct dbt_buffer *buf = dmabuf->priv;
-	struct dbt_mapping *map;
 	int ret;
 
 	ret = dma_resv_lock_interruptible(dmabuf->resv, NULL);
 	if (ret)
 		return ret;
 
-	list_for_each_entry(map, &buf->mappings, node)
-		if (!map->stale)
-			dma_sync_sgtable_for_device(map->attach->dev, &map->sgt,
-						    map->dir);
+	dbt_sync_for_device(&buf->mappings);
 	dma_resv_unlock(dmabuf->resv);
 	return 0;
 }

@@ -3,7 +3,6 @@
  * The dma-buf test device: buffers that move and that are revoked
  */
 
-#include <linux/dma-mapping.h>
 #include <linux/dma-resv.h>
 #include <linux/err.h>
 #include <linux/mm.h>
@@ -68,12 +67,10 @@ static int stop_access(struct dma_buf *dmabuf)
 	 * The last chance for what devices have written to bounce buffers. An
 	 * importer that can't be told goes on with its mapping after a revoke.
 	 */
-	list_for_each_entry(map, &buf->mappings, node) {
-		if (map->stale)
-			continue;
-		dma_sync_sgtable_for_cpu(map->attach->dev, &map->sgt, map->dir);
-		map->stale = is_told(map->attach);
-	}
+	dbt_sync_for_cpu(&buf->mappings);
+	list_for_each_entry(map, &buf->mappings, node)
+		if (is_told(map->attach))
+			map->stale = true;
 	return 0;
 }
 
@@ -148,9 +145,6 @@ static long buffer_revoke(struct dma_buf *dmabuf, u32 revoked)
 	struct ww_acquire_ctx ticket;
 	int ret;
 
-	if (!(dma_buf_offered_modes(dmabuf) & DMA_BUF_MODE_REVOCABLE))
-		return -EINVAL;
-
 	ret = lock_with_ticket(dmabuf, &ticket);
 	if (ret)
 		return ret;
@@ -160,9 +154,9 @@ static long buffer_revoke(struct dma_buf *dmabuf, u32 revoked)
 		ret = -EPERM;
 		goto out;
 	}
+	ret = dma_buf_mark_revoked(dmabuf, revoked);
 	/* If the wait is interrupted, the buffer stays revoked. */
-	dma_buf_mark_revoked(dmabuf, revoked);
-	if (revoked != DMA_BUF_REVOKED_NO)
+	if (!ret && revoked != DMA_BUF_REVOKED_NO)
 		ret = stop_access(dmabuf);
 out:
 	unlock_with_ticket(dmabuf, &ticket);

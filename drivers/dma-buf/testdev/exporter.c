@@ -88,8 +88,6 @@ static int buffer_vmap(struct dma_buf *dmabuf, struct iosys_map *map)
 
 	dma_resv_assert_held(dmabuf->resv);
 
-	if (dma_buf_revoke_state(dmabuf))
-		return -ENODEV;
 	buf->vaddr = vmap(buf->backing->pages, buf->backing->nr_pages, VM_MAP,
 			  PAGE_KERNEL);
 	if (!buf->vaddr)
@@ -127,6 +125,7 @@ static void buffer_release(struct dma_buf *dmabuf)
 	.begin_cpu_access	= dbt_buffer_begin_cpu_access,		\
 	.end_cpu_access		= dbt_buffer_end_cpu_access,		\
 	.mmap			= dbt_buffer_mmap,			\
+	.huge_mmap		= true,					\
 	.vmap			= buffer_vmap,				\
 	.vunmap			= buffer_vunmap,			\
 	.release		= buffer_release

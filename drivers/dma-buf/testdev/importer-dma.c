@@ -41,20 +41,30 @@ static int copy_physical(phys_addr_t phys, void *data, size_t length, bool write
 	return 0;
 }
 
-/*
+/**
+ * dbt_dma_copy - copy by the DMA addresses of an importer
+ * @imp:	importer that has a mapping, valid or not
+ * @offset:	in bytes, in the buffer
+ * @data:	from there, or to there
+ * @length:	of @data, in bytes
+ * @write:	to the buffer
+ *
  * The addresses are all that a device has, so nothing is synced here; the
  * sg_table of CONFIG_DMABUF_DEBUG has no pages to do that with either. If they
  * are those of bounce buffers, content goes from there to the buffer and back
  * when the exporter unmaps, or syncs in begin_cpu_access and end_cpu_access.
+ *
+ * Context: Process context. Holds the reservation lock, or else a fence that
+ * is not signaled keeps the mapping.
+ * Return: 0, -EIO if less is mapped than the buffer has, or -EOPNOTSUPP for
+ * memory that the CPU can't reach.
  */
-static int copy_dma(struct dbt_importer *imp, u64 offset, void *data,
-		    size_t length, bool write)
+int dbt_dma_copy(struct dbt_importer *imp, u64 offset, void *data,
+		 size_t length, bool write)
 {
 	struct device *dev = imp->attach->dev;
 	struct scatterlist *sg;
 	int i, ret;
-
-	dma_resv_assert_held(imp->dmabuf->resv);
 
 	for_each_sgtable_dma_sg(imp->sgt, sg, i) {
 		size_t part;
@@ -81,7 +91,8 @@ static int copy_dma(struct dbt_importer *imp, u64 offset, void *data,
 	return -EIO;
 }
 
-static int importer_access(struct dbt_importer *imp, u64 offset, void *data,
+/* What *@data points to is freed later, if it is NULL afterwards. */
+static int importer_access(struct dbt_importer *imp, u64 offset, void **data,
 			   size_t length, bool write)
 {
 	struct dma_resv *resv = imp->dmabuf->resv;
@@ -101,7 +112,16 @@ static int importer_access(struct dbt_importer *imp, u64 offset, void *data,
 	if (ret < 0)
 		goto out;
 
-	ret = copy_dma(imp, offset, data, length, write);
+	if (write && imp->flags & DMA_BUF_TEST_BUSY) {
+		ret = dbt_job_start(imp, offset, *data, length);
+		if (!ret)
+			*data = NULL;
+		goto out;
+	}
+
+	/* The device does one thing after the other. */
+	dbt_job_wait(imp);
+	ret = dbt_dma_copy(imp, offset, *data, length, write);
 out:
 	dma_resv_unlock(resv);
 	return ret;
@@ -141,7 +161,7 @@ long dbt_ioctl_dma(struct dbt_file *file, union dbt_arg *arg)
 	 */
 	if (write && copy_from_user(data, user_data, dma->length))
 		return -EFAULT;
-	ret = importer_access(imp, dma->offset, data, dma->length, write);
+	ret = importer_access(imp, dma->offset, &data, dma->length, write);
 	if (ret)
 		return ret;
 	if (!write && copy_to_user(user_data, data, dma->length))

@@ -11,7 +11,7 @@
 #include "test-device.h"
 
 /**
- * dbt_importer_drop - unmap the buffer
+ * dbt_importer_drop - unmap the buffer, as soon as the device is idle
  * @imp:	importer that has a mapping, valid or not
  *
  * Context: Process context, may sleep. Holds the reservation lock.
@@ -20,6 +20,7 @@ void dbt_importer_drop(struct dbt_importer *imp)
 {
 	dma_resv_assert_held(imp->dmabuf->resv);
 
+	dbt_job_wait(imp);
 	/* Those who look with just this lock held leave an invalid one alone. */
 	scoped_guard(mutex, &imp->lock)
 		imp->valid = false;
@@ -81,6 +82,9 @@ void dbt_importer_invalidate(struct dma_buf_attachment *attach)
 	}
 
 	if (imp->flags & DMA_BUF_TEST_UNMAP_NEVER)
+		return;
+	/* The exporter waits for the fence, and the job unmaps in the end. */
+	if (dbt_job_is_busy(imp))
 		return;
 	if (imp->flags & DMA_BUF_TEST_UNMAP_LATE)
 		/* Anew, if it is still queued for a mapping before this one. */

@@ -3,6 +3,7 @@
  * The dma-buf test device: importers, from attach to detach
  */
 
+#include <linux/bitops.h>
 #include <linux/dma-resv.h>
 #include <linux/err.h>
 #include <linux/slab.h>
@@ -25,14 +26,16 @@
  *
  * The open file's xarray holds a reference to each importer, and an ioctl holds
  * one while it runs. invalidate_mappings and the work that unmaps late hold
- * none: dbt_importer_put() disables the work and detaches, and after that
- * neither of them runs.
+ * none, nor does a job of the device: dbt_importer_put() ends the job, disables
+ * the work and detaches, and after that none of them runs.
  */
 
 #define DBT_MAX_DELAY_MS	10000
 
+/* What an importer does when it is told: one of them */
 #define DBT_UNMAP_FLAGS		(DMA_BUF_TEST_UNMAP_LATE |		\
-				 DMA_BUF_TEST_UNMAP_NEVER)
+				 DMA_BUF_TEST_UNMAP_NEVER |		\
+				 DMA_BUF_TEST_BUSY)
 
 #define DBT_ATTACH_FLAGS						\
 	(DMA_BUF_TEST_STATIC | DMA_BUF_TEST_INVALIDATE |		\
@@ -64,6 +67,7 @@ static void importer_release(struct kref *refs)
 	struct dbt_importer *imp = container_of(refs, struct dbt_importer, refs);
 	struct dma_buf *dmabuf = imp->dmabuf;
 
+	dbt_job_end(imp);
 	if (!(imp->flags & DMA_BUF_TEST_LEAK)) {
 		dma_resv_lock(dmabuf->resv, NULL);
 		if (imp->sgt)
@@ -141,6 +145,7 @@ static struct dbt_importer *importer_alloc(const struct dma_buf_test_attach *arg
 	kref_init(&imp->refs);
 	mutex_init(&imp->lock);
 	INIT_DELAYED_WORK(&imp->late, dbt_importer_late);
+	INIT_DELAYED_WORK(&imp->job.work, dbt_job_work);
 	imp->device = arg->device;
 	imp->flags = arg->flags;
 	imp->delay_ms = arg->delay_ms;
@@ -206,9 +211,9 @@ static bool attach_is_valid(const struct dma_buf_test_attach *arg)
 		return false;
 	if (flags & DBT_UNMAP_FLAGS && !(flags & DMA_BUF_TEST_INVALIDATE))
 		return false;
-	if ((flags & DBT_UNMAP_FLAGS) == DBT_UNMAP_FLAGS)
+	if (hweight32(flags & DBT_UNMAP_FLAGS) > 1)
 		return false;
-	if (flags & DMA_BUF_TEST_UNMAP_LATE)
+	if (flags & (DMA_BUF_TEST_UNMAP_LATE | DMA_BUF_TEST_BUSY))
 		return arg->delay_ms <= DBT_MAX_DELAY_MS;
 	return !arg->delay_ms;
 }

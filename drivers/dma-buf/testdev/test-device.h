@@ -19,6 +19,7 @@
 #include "dma-buf-test-uapi.h"
 
 struct device;
+struct dma_fence;
 struct page;
 struct vm_area_struct;
 
@@ -100,6 +101,18 @@ struct dbt_importer {
 	struct delayed_work late;
 
 	/*
+	 * What the device does, if that takes time. Changed with the reservation
+	 * lock held, and then only if the fence is signaled or there is none.
+	 */
+	struct {
+		struct delayed_work work;
+		struct dma_fence *fence;
+		u64 offset;
+		size_t length;
+		void *data;
+	} job;
+
+	/*
 	 * Nests inside the reservation lock. What follows is changed with both
 	 * held, so one of them is enough to look at it.
 	 */
@@ -143,6 +156,8 @@ struct dbt_mapping *dbt_mapping_create(struct dma_buf_attachment *attach,
 				       enum dma_data_direction dir,
 				       unsigned long attrs);
 void dbt_mapping_destroy(struct dbt_mapping *map, unsigned long attrs);
+void dbt_sync_for_cpu(struct list_head *mappings);
+void dbt_sync_for_device(struct list_head *mappings);
 struct sg_table *dbt_buffer_map(struct dma_buf_attachment *attach,
 				enum dma_data_direction dir);
 void dbt_buffer_unmap(struct dma_buf_attachment *attach, struct sg_table *sgt,
@@ -179,7 +194,17 @@ long dbt_ioctl_map(struct dbt_file *file, union dbt_arg *arg);
 long dbt_ioctl_unmap(struct dbt_file *file, union dbt_arg *arg);
 long dbt_ioctl_importer_info(struct dbt_file *file, union dbt_arg *arg);
 
+/* importer-job.c */
+void dbt_job_work(struct work_struct *work);
+int dbt_job_start(struct dbt_importer *imp, u64 offset, void *data,
+		  size_t length);
+bool dbt_job_is_busy(struct dbt_importer *imp);
+void dbt_job_wait(struct dbt_importer *imp);
+void dbt_job_end(struct dbt_importer *imp);
+
 /* importer-dma.c */
+int dbt_dma_copy(struct dbt_importer *imp, u64 offset, void *data,
+		 size_t length, bool write);
 long dbt_ioctl_dma(struct dbt_file *file, union dbt_arg *arg);
 
 #endif /* _DMA_BUF_TEST_DEVICE_H */

@@ -9,6 +9,7 @@
 #include <linux/dma-mapping.h>
 #include <linux/dma-resv.h>
 #include <linux/file.h>
+#include <linux/iosys-map.h>
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/random.h>
@@ -56,6 +57,12 @@ static int op_attach(struct dma_buf *dmabuf, struct dma_buf_attachment *attach)
 	KUNIT_EXPECT_EQ(exp->test, hweight32(dma_buf_attachment_mode(attach)), 1);
 	if (exp->attach_error)
 		return exp->attach_error;
+	if (exp->revokes_in_attach) {
+		dma_resv_lock(dmabuf->resv, NULL);
+		KUNIT_EXPECT_EQ(exp->test, 0,
+				dma_buf_mark_revoked(dmabuf, DMA_BUF_REVOKED_NOW));
+		dma_resv_unlock(dmabuf->resv);
+	}
 	exp->attached++;
 	return 0;
 }
@@ -154,6 +161,22 @@ static void op_unmap(struct dma_buf_attachment *attach, struct sg_table *sgt,
 	kfree(map);
 }
 
+static int op_vmap(struct dma_buf *dmabuf, struct iosys_map *map)
+{
+	struct mock_exporter *exp = dmabuf->priv;
+
+	record(exp, "vmap", true);
+	iosys_map_set_vaddr(map, page_address(exp->page));
+	return 0;
+}
+
+static void op_vunmap(struct dma_buf *dmabuf, struct iosys_map *map)
+{
+	struct mock_exporter *exp = dmabuf->priv;
+
+	record(exp, "vunmap", true);
+}
+
 static void op_release(struct dma_buf *dmabuf)
 {
 	struct mock_exporter *exp = dmabuf->priv;
@@ -166,6 +189,8 @@ static const struct dma_buf_ops mock_ops = {
 	.detach = op_detach,
 	.map_dma_buf = op_map,
 	.unmap_dma_buf = op_unmap,
+	.vmap = op_vmap,
+	.vunmap = op_vunmap,
 	.release = op_release,
 };
 

@@ -31,6 +31,7 @@ struct mock_exporter {
 	int attach_error;
 	int pin_error;
 	int map_error;
+	bool revokes_in_attach;
 	bool returns_same_table;
 	bool invalidates_in_pin;
 };

@@ -10,6 +10,7 @@
 #define SELFTESTS_DMA_BUF_EXPORTERS_H
 
 #include <fcntl.h>
+#include <linux/types.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
@@ -114,8 +115,17 @@ extern const struct exporter_kind thp_exporter;
 extern const struct exporter_kind drm_exporter;
 extern const struct exporter_kind qxl_vram_exporter;
 
+/* A file descriptor, or a negative errno */
+int drm_card_open(const char *device);
+
 /* exporters_v4l2.c; the device is a driver's name, or a path */
 extern const struct exporter_kind v4l2_exporter;
+
+/*
+ * Output @nr of those that the driver has, and the type of its queue: a file
+ * descriptor, or -ENODEV
+ */
+int v4l2_open_output(const char *driver, int nr, __u32 *type);
 
 /* exporters_testdev.c */
 extern const struct exporter_kind dma_coherent_exporter;

@@ -34,7 +34,7 @@ static int card_open_nr(int i, struct drm_name *name)
 }
 
 /* @device: the path of one, or a driver */
-static int card_open(const char *device)
+int drm_card_open(const char *device)
 {
 	struct drm_name name;
 	int i, fd;
@@ -79,7 +79,7 @@ static const char *no_such_driver(const char *driver)
 static const char *card_missing(const struct exporter *exporter)
 {
 	static char why[128];
-	int fd = card_open(exporter->device);
+	int fd = drm_card_open(exporter->device);
 
 	if (fd >= 0) {
 		close(fd);
@@ -101,7 +101,7 @@ static int card_export(const char *device, struct dmabuf *buf, int flags,
 	};
 	int card, ret;
 
-	card = card_open(device);
+	card = drm_card_open(device);
 	if (card < 0)
 		return card;
 

@@ -80,6 +80,7 @@ const struct exporter all_exporters[] = {
 		.exp_name = "videobuf2_dma_contig",
 		.fixtures = FOR_MAPPING | FOR_READONLY,
 		.pages = CHUNKS,
+		.max_pages = 512,	/* no CMA in reach of 32 bits */
 	}, {
 		.name = "vivid_sg",
 		.kind = &v4l2_exporter,

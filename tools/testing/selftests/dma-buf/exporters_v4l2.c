@@ -166,11 +166,41 @@ static int v4l2_create(const struct exporter *exporter, struct dmabuf *buf,
 				     flags);
 
 	for (nr = 0; nr < MAX_VIDEO; nr++) {
+		struct dmabuf small = { .size = getpagesize() };
+
+		/* Of another allocator, a large one might be too large. */
 		snprintf(path, sizeof(path), DEV_VIDEO "%d", nr);
-		ret = device_export(exporter, path, exporter->device, buf,
+		ret = device_export(exporter, path, exporter->device, &small,
 				    flags);
-		if (ret != -ENODEV)
+		if (ret == -ENODEV)
+			continue;
+		if (ret)
 			return ret;
+		close(small.fd);
+		return device_export(exporter, path, exporter->device, buf,
+				     flags);
+	}
+	return -ENODEV;
+}
+
+int v4l2_open_output(const char *driver, int nr, __u32 *type)
+{
+	char path[sizeof(DEV_VIDEO) + 2];
+	struct v4l2_capability cap;
+	int i, video;
+
+	for (i = 0; i < MAX_VIDEO; i++) {
+		snprintf(path, sizeof(path), DEV_VIDEO "%d", i);
+		video = open(path, O_RDWR | O_CLOEXEC);
+		if (video < 0)
+			continue;
+		if (!ioctl(video, VIDIOC_QUERYCAP, &cap) &&
+		    !strcmp((const char *)cap.driver, driver)) {
+			*type = queue_type(&cap);
+			if (V4L2_TYPE_IS_OUTPUT(*type) && !nr--)
+				return video;
+		}
+		close(video);
 	}
 	return -ENODEV;
 }

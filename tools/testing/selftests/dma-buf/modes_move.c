@@ -976,6 +976,38 @@ TEST_F(masked, too_small_a_mask_is_EIO)
 	}
 }
 
+TEST_F(masked, too_small_a_mask_for_dma_api_memory_is_EIO)
+{
+	static const __u32 backings[] = {
+		DMA_BUF_TEST_DMA_COHERENT, DMA_BUF_TEST_DMA_NONCONTIGUOUS,
+	};
+	struct moved *m = &self->m;
+	int i, ret;
+
+	ASSERT_EQ(0, testdev_detach(m->dev.fd, m->id[0]));
+	ret = testdev_set_dma_mask(m->dev.fd, 0, 24);
+	if (ret == -EIO)
+		SKIP(return, "no DMA with 24 bits on this system");
+	ASSERT_EQ(0, ret);
+	for (i = 0; i < ARRAY_SIZE(backings); i++) {
+		struct dma_buf_test_export arg = {
+			.backing = backings[i],
+			.size = LARGE,
+			.open_flags = O_RDWR,
+		};
+		int fd = testdev_export(m->dev.fd, &arg);
+		__u32 id;
+
+		if (fd == -ENODEV)
+			SKIP(return, "no device of the DMA API");
+		ASSERT_LE(0, fd);
+		id = ATTACH(&m->dev, .fd = fd, .device = 0, .flags = STATIC);
+		EXPECT_EQ(-EIO, testdev_map(m->dev.fd, id));
+		ASSERT_EQ(0, testdev_detach(m->dev.fd, id));
+		close(fd);
+	}
+}
+
 TEST_F(masked, mask_of_an_attached_device_stays)
 {
 	struct moved *m = &self->m;
@@ -1166,8 +1198,7 @@ TEST_F(revoked, attachment_stays_pinned)
 	EXPECT_EQ(0U, buffer_info(_metadata, dev, self->fd).pins);
 }
 
-/* One that came too late has been undone by the core. */
-TEST_F(revoked, exporter_is_told_of_a_refused_attach)
+TEST_F(revoked, exporter_is_not_asked)
 {
 	struct testdev *dev = &self->dev;
 	struct dma_buf_test_attach args = {
@@ -1175,15 +1206,14 @@ TEST_F(revoked, exporter_is_told_of_a_refused_attach)
 		.modes = REVOCABLE,
 		.flags = CALLBACK,
 	};
-	struct dma_buf_test_buffer_info info;
 
 	set_revoked(_metadata, dev, self->fd, DMA_BUF_REVOKED_NOW);
 	EXPECT_EQ(-ENODEV, testdev_attach(dev->fd, &args));
+	EXPECT_EQ(-ENODEV, testdev_map(dev->fd, self->id));
 	EXPECT_BUFINFO(self->fd, { "revocable", 1, 0 });
-	info = buffer_info(_metadata, dev, self->fd);
-	EXPECT_EQ(1U, info.attaches - info.detaches);
-	EXPECT_EQ(variant->pin_calls, info.pins);
-	EXPECT_EQ(variant->pin_calls, info.pin_calls);
+	/* One attach and its pin, from before */
+	EXPECT_BUFFER(dev, self->fd, .attaches = 1, .pins = variant->pin_calls,
+		      .pin_calls = variant->pin_calls, .mmap_calls = 1);
 }
 
 TEST_F(revoked, the_rest_of_the_fd_keeps_working)
@@ -1199,7 +1229,7 @@ TEST_F(revoked, the_rest_of_the_fd_keeps_working)
 	EXPECT_QUERY(self->fd, variant->modes, DMA_BUF_REVOKED_PERMANENT);
 }
 
-TEST_F(revoked, importer_that_keeps_its_mapping_is_noticed)
+TEST_F(revoked, mapping_that_is_kept_can_be_unmapped)
 {
 	struct testdev *dev = &self->dev;
 	__u32 id = ATTACH(dev, .fd = self->fd, .device = 1, .modes = REVOCABLE,
@@ -1214,6 +1244,184 @@ TEST_F(revoked, importer_that_keeps_its_mapping_is_noticed)
 	EXPECT_EQ(0U, buffer_info(_metadata, dev, self->fd).mappings);
 	set_revoked(_metadata, dev, self->fd, DMA_BUF_REVOKED_NO);
 	EXPECT_EQ(0, testdev_map(dev->fd, id));
+}
+
+/* A device that is at work when access is taken away */
+
+#define BUSY_MS		300
+
+FIXTURE(busy) {
+	struct testdev dev;
+	int fd;
+	char *view;
+	__u32 id;
+};
+
+FIXTURE_VARIANT(busy) {
+	__u32 modes;		/* of the importer */
+};
+
+FIXTURE_VARIANT_ADD(busy, movable) {
+	.modes = MOVABLE,
+};
+
+FIXTURE_VARIANT_ADD(busy, revocable) {
+	.modes = REVOCABLE,
+};
+
+FIXTURE_SETUP(busy)
+{
+	if (!open_device(_metadata, &self->dev))
+		return;
+	self->fd = export_pages(_metadata, &self->dev, ALL, HAS_PIN);
+	self->view = map_pages(_metadata, self->fd, 0, PAGES);
+	fill(self->view, 0, PAGES, SEED);
+	self->id = ATTACH(&self->dev, .fd = self->fd, .modes = variant->modes,
+			  .flags = CALLBACK | DMA_BUF_TEST_BUSY,
+			  .delay_ms = BUSY_MS);
+}
+
+FIXTURE_TEARDOWN(busy)
+{
+	munmap(self->view, PAGES * page_size);
+	close(self->fd);
+	close_device(_metadata, &self->dev);
+}
+
+/* All of the buffer, in the place where it is mapped now */
+static void start_write(struct __test_metadata *_metadata, struct testdev *dev,
+			__u32 id, __u64 seed)
+{
+	size_t size = PAGES * page_size;
+	char *data = malloc(size);
+
+	ASSERT_NE(NULL, data);
+	fill(data, 0, PAGES, seed);
+	ASSERT_EQ(0, testdev_write(dev->fd, id, 0, data, size));
+	free(data);
+}
+
+static void take_away(struct __test_metadata *_metadata, struct testdev *dev,
+		      int fd, __u32 modes)
+{
+	ASSERT_EQ(0, modes == MOVABLE ?
+		     testdev_move(dev->fd, fd) :
+		     testdev_revoke(dev->fd, fd, DMA_BUF_REVOKED_NOW));
+}
+
+TEST_F(busy, is_waited_for)
+{
+	struct testdev *dev = &self->dev;
+	long begin = now_ms();
+
+	start_write(_metadata, dev, self->id, OTHER_SEED);
+	EXPECT_GT(BUSY_MS, now_ms() - begin);
+	EXPECT_EQ(-1, wrong_page(self->view, 0, PAGES, SEED));
+	take_away(_metadata, dev, self->fd, variant->modes);
+	EXPECT_LE(BUSY_MS, now_ms() - begin);
+	EXPECT_EQ(1U, importer_info(_metadata, dev, self->id).invalidates);
+
+	/* Nothing was lost, and the importer lets go by itself. */
+	if (variant->modes == REVOCABLE)
+		set_revoked(_metadata, dev, self->fd, DMA_BUF_REVOKED_NO);
+	EXPECT_EQ(-1, wrong_page(self->view, 0, PAGES, OTHER_SEED));
+	while (importer_info(_metadata, dev, self->id).mapped) {
+		ASSERT_GT(GIVE_UP_MS, now_ms() - begin);
+		usleep(1000);
+	}
+	EXPECT_EQ(0U, buffer_info(_metadata, dev, self->fd).mappings);
+}
+
+TEST_F(busy, is_done_before_its_next_access)
+{
+	struct testdev *dev = &self->dev;
+	size_t size = PAGES * page_size;
+	char *data = malloc(size);
+
+	ASSERT_NE(NULL, data);
+	start_write(_metadata, dev, self->id, OTHER_SEED);
+	ASSERT_EQ(0, testdev_read(dev->fd, self->id, 0, data, size));
+	EXPECT_EQ(-1, wrong_page(data, 0, PAGES, OTHER_SEED));
+	start_write(_metadata, dev, self->id, SEED);
+	start_write(_metadata, dev, self->id, OTHER_SEED);
+	ASSERT_EQ(0, testdev_unmap(dev->fd, self->id));
+	EXPECT_EQ(-1, wrong_page(self->view, 0, PAGES, OTHER_SEED));
+	free(data);
+}
+
+TEST_F(busy, is_done_before_detach)
+{
+	struct testdev *dev = &self->dev;
+
+	start_write(_metadata, dev, self->id, OTHER_SEED);
+	ASSERT_EQ(0, testdev_detach(dev->fd, self->id));
+	EXPECT_EQ(-1, wrong_page(self->view, 0, PAGES, OTHER_SEED));
+	expect_balance(_metadata, dev, self->fd);
+}
+
+/* A promise that was given is kept. */
+
+FIXTURE(promised) {
+	struct testdev dev;
+	int fd;
+	__u32 id;
+};
+
+FIXTURE_VARIANT(promised) {
+	__u32 modes;		/* of the importer */
+	__u32 flags;
+};
+
+FIXTURE_VARIANT_ADD(promised, pinned) {
+	.modes = PINNED,
+};
+
+FIXTURE_VARIANT_ADD(promised, movable) {
+	.modes = MOVABLE,
+	.flags = CALLBACK,
+};
+
+FIXTURE_VARIANT_ADD(promised, declares_nothing) {
+	.flags = STATIC,
+};
+
+FIXTURE_SETUP(promised)
+{
+	if (!open_device(_metadata, &self->dev))
+		return;
+	self->fd = export_pages(_metadata, &self->dev, ALL, HAS_PIN);
+	self->id = ATTACH(&self->dev, .fd = self->fd, .modes = variant->modes,
+			  .flags = variant->flags);
+	ASSERT_EQ(0, testdev_map(self->dev.fd, self->id));
+}
+
+FIXTURE_TEARDOWN(promised)
+{
+	close(self->fd);
+	close_device(_metadata, &self->dev);
+}
+
+TEST_F(promised, revoke_is_refused_and_changes_nothing)
+{
+	struct testdev *dev = &self->dev;
+	struct dma_buf_test_buffer_info before;
+	__u32 how;
+
+	before = buffer_info(_metadata, dev, self->fd);
+	for (how = DMA_BUF_REVOKED_NOW; how <= DMA_BUF_REVOKED_PERMANENT;
+	     how++)
+		EXPECT_EQ(-EBUSY, testdev_revoke(dev->fd, self->fd, how));
+	EXPECT_QUERY(self->fd, ALL, DMA_BUF_REVOKED_NO);
+	EXPECT_EQ(0U, importer_info(_metadata, dev, self->id).invalidates);
+	EXPECT_EQ(before.mappings,
+		  buffer_info(_metadata, dev, self->fd).mappings);
+
+	/* Until nobody relies on it any more */
+	ASSERT_EQ(0, testdev_unmap(dev->fd, self->id));
+	EXPECT_EQ(-EBUSY, testdev_revoke(dev->fd, self->fd,
+					 DMA_BUF_REVOKED_NOW));
+	ASSERT_EQ(0, testdev_detach(dev->fd, self->id));
+	set_revoked(_metadata, dev, self->fd, DMA_BUF_REVOKED_NOW);
 }
 
 TEST_HARNESS_MAIN

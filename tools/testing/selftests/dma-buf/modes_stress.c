@@ -29,6 +29,7 @@
 #define ROUNDS		100
 #define VISITS		4	/* of pages, in a round */
 #define LATE_MS		20
+#define BUSY_MS		5
 
 #define CPU_OWNERS	2
 #define DMA_OWNERS	2
@@ -272,6 +273,9 @@ static __u32 attach_movable(struct worker *w, int dev)
 	if (one_in(w, 3)) {
 		args.flags |= DMA_BUF_TEST_UNMAP_LATE;
 		args.delay_ms = below(w, LATE_MS);
+	} else if (one_in(w, 3)) {
+		args.flags |= DMA_BUF_TEST_BUSY;
+		args.delay_ms = below(w, BUSY_MS);
 	} else if (one_in(w, 3)) {
 		args.flags |= DMA_BUF_TEST_UNMAP_NEVER;
 	}
