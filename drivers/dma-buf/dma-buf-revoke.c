@@ -51,7 +51,7 @@ static bool is_promised(const struct dma_buf *dmabuf)
 	struct dma_buf_attachment *attach;
 
 	list_for_each_entry(attach, &dmabuf->attachments, node)
-		if (attach->mode != DMA_BUF_MODE_REVOCABLE)
+		if (attach->mode != DMA_BUF_MODE_REVOCABLE && !attach->retired)
 			return true;
 	return dmabuf->vmapping_counter;
 }

@@ -43,7 +43,7 @@ static bool has_pmds(struct pfnmap_test *t)
 static bool has_puds(struct pfnmap_test *t)
 {
 	return t->huge && IS_ENABLED(CONFIG_ARCH_SUPPORTS_PUD_PFNMAP) &&
-	       has_transparent_pud_hugepage();
+	       arch_has_huge_pud();
 }
 
 static void need_pmds(struct pfnmap_test *t)

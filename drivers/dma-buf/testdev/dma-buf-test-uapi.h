@@ -130,8 +130,9 @@ struct dma_buf_test_importer {
  *
  * With DMA_BUF_TEST_BUSY, a write has been started when the ioctl returns. It is
  * done after the delay, or at detach, and a fence in the reservation object tells
- * when. What else the importer's device does comes after it. An importer that is
- * told meanwhile unmaps when the write is done.
+ * when, with the error if it could not be done. What else the importer's device
+ * does comes after it. An importer that is told meanwhile unmaps when the write
+ * is done.
  */
 struct dma_buf_test_dma {
 	__u32 id;

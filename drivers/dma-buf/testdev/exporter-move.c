@@ -44,9 +44,10 @@ static bool is_told(const struct dma_buf_attachment *attach)
 
 /*
  * Take the buffer away from importers and CPUs. Mappings that are open
- * afterwards may be read by devices and no longer written to.
+ * afterwards may be read by devices and no longer written to. If the wait is
+ * interrupted, they are as they were.
  */
-static int stop_access(struct dma_buf *dmabuf)
+static int stop_access(struct dma_buf *dmabuf, bool interruptible)
 {
 	struct dbt_buffer *buf = dmabuf->priv;
 	struct dbt_mapping *map;
@@ -58,8 +59,8 @@ static int stop_access(struct dma_buf *dmabuf)
 	/* New faults wait for the lock that we hold. */
 	unmap_mapping_range(dmabuf->file->f_mapping, 0, 0, 1);
 
-	ret = dma_resv_wait_timeout(dmabuf->resv, DMA_RESV_USAGE_BOOKKEEP, true,
-				    MAX_SCHEDULE_TIMEOUT);
+	ret = dma_resv_wait_timeout(dmabuf->resv, DMA_RESV_USAGE_BOOKKEEP,
+				    interruptible, MAX_SCHEDULE_TIMEOUT);
 	if (ret < 0)
 		return ret;
 
@@ -88,7 +89,7 @@ static int move_locked(struct dma_buf *dmabuf, struct dbt_backing **backing)
 	if (atomic_read(&buf->counts.pins) || buf->vaddr)
 		return -EBUSY;
 
-	ret = stop_access(dmabuf);
+	ret = stop_access(dmabuf, true);
 	if (ret)
 		return ret;
 
@@ -155,9 +156,9 @@ static long buffer_revoke(struct dma_buf *dmabuf, u32 revoked)
 		goto out;
 	}
 	ret = dma_buf_mark_revoked(dmabuf, revoked);
-	/* If the wait is interrupted, the buffer stays revoked. */
+	/* Not interruptible: the buffer is revoked, and access has to end. */
 	if (!ret && revoked != DMA_BUF_REVOKED_NO)
-		ret = stop_access(dmabuf);
+		ret = stop_access(dmabuf, false);
 out:
 	unlock_with_ticket(dmabuf, &ticket);
 	return ret;

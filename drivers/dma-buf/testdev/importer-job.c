@@ -45,9 +45,12 @@ void dbt_job_work(struct work_struct *work)
 						struct dbt_importer, job.work);
 	void *data = imp->job.data;
 	bool cookie;
+	int ret;
 
 	cookie = dma_fence_begin_signalling();
-	dbt_dma_copy(imp, imp->job.offset, data, imp->job.length, true);
+	ret = dbt_dma_copy(imp, imp->job.offset, data, imp->job.length, true);
+	if (ret)
+		dma_fence_set_error(imp->job.fence, ret);
 	dma_fence_signal(imp->job.fence);
 	dma_fence_end_signalling(cookie);
 

@@ -388,6 +388,20 @@ static void retired_attachment_takes_no_mapping_and_no_pin(struct kunit *test)
 	expect_retired(mock_export(test, NO_PIN_OP, MODE_R), &revocable, "attach, detach");
 }
 
+static void retired_attachment_has_no_veto(struct kunit *test)
+{
+	struct mock_exporter *exp = mock_export(test, PIN_OP, MODE_ALL);
+	struct dma_buf_attachment *a = attach_to(exp, &pinned);
+	struct dma_buf_attachment *b = attach_to(exp, &movable);
+
+	retire(a);
+	KUNIT_EXPECT_EQ(test, revoke_error(exp, DMA_BUF_REVOKED_NOW), -EBUSY);
+	retire(b);
+	KUNIT_EXPECT_EQ(test, revoke_error(exp, DMA_BUF_REVOKED_NOW), 0);
+	dma_buf_detach(exp->dmabuf, a);
+	dma_buf_detach(exp->dmabuf, b);
+}
+
 static void mapped_attachment_does_not_retire(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_export(test, PIN_OP, 0);
@@ -1037,6 +1051,7 @@ static struct kunit_case mode_cases[] = {
 	KUNIT_CASE(pins_are_counted_without_a_pin_op),
 	KUNIT_CASE(retire_gives_the_pin_of_the_core_back),
 	KUNIT_CASE(retired_attachment_takes_no_mapping_and_no_pin),
+	KUNIT_CASE(retired_attachment_has_no_veto),
 	KUNIT_CASE(mapped_attachment_does_not_retire),
 	KUNIT_CASE(callback_may_retire_its_attachment),
 	KUNIT_CASE(callback_is_called_while_attached),

@@ -142,8 +142,8 @@ TEST_F(video, only_the_dmabuf_has_no_pages)
 
 	ASSERT_EQ(0, ioctl(self->video, VIDIOC_EXPBUF, &export));
 	if (dmabuf_check_exporter(export.fd, variant->exp_name))
-		SKIP(return, "output %d of %s is not of %s", variant->nr,
-		     variant->driver, variant->exp_name);
+		SKIP(close(export.fd); return, "output %d of %s is not of %s",
+		     variant->nr, variant->driver, variant->exp_name);
 	own = map_page(_metadata, self->video, self->offset);
 	shared = map_page(_metadata, export.fd, 0);
 

@@ -149,6 +149,8 @@ TEST_F(sync, threads_start_at_once)
 		dmabuf_close(&buf);
 	}
 	EXPECT_EQ(before, udmabuf_mappings());
+	if (before < 0)
+		TH_LOG("mappings not counted: CONFIG_DMA_API_DEBUG is off");
 }
 
 int main(int argc, char **argv)

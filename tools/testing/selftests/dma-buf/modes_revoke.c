@@ -3,7 +3,7 @@
  * Access is taken away and given back all the time, while threads attach and
  * detach, map, do DMA, and load and store by mappings that come and go. Each of
  * these works or is refused. While the buffer is revoked nobody is left in it:
- * nothing is mapped, and what is in it doesn't change.
+ * nothing is mapped for a device, or by a CPU mapping that was there before.
  *
  * ROUNDS in the environment is how often access is taken away.
  */
@@ -278,11 +278,15 @@ static void hire(struct __test_metadata *_metadata, struct team *team,
 }
 
 /* Nobody is in it: for as long as it takes to see that nothing changes. */
-static void check_revoked(struct __test_metadata *_metadata, struct team *team)
+static void check_revoked(struct __test_metadata *_metadata, struct team *team,
+			  const char *view, int pipes[2])
 {
 	struct dma_buf_test_buffer_info before, after;
+	__u64 word;
 	int i;
 
+	for (i = 0; i < NR_PAGES; i++)
+		ASSERT_EQ(-ENODEV, load(pipes, view + i * page_size, &word));
 	before = buffer_info(_metadata, &team->dev, team->fd);
 	ASSERT_EQ(0U, before.mappings);
 	for (i = 0; i < 5; i++)
@@ -298,15 +302,22 @@ TEST_F_TIMEOUT(race, revoke_against_all, 120)
 	const char *env = getenv("ROUNDS");
 	int revokes = 0, vetoes = 0, rounds = env ? atoi(env) : ROUNDS;
 	struct team *team = &self->team;
+	long done = 0, refused = 0;
 	unsigned int n;
+	int pipes[2];
 
+	ASSERT_EQ(0, pipe(pipes));
 	hire(_metadata, team, use_by_dma);
 	hire(_metadata, team, come_and_go);
 	hire(_metadata, team, come_and_go);
 	hire(_metadata, team, use_by_cpu);
 	hire(_metadata, team, use_by_cpu);
 	while (revokes < rounds && !stopped(team)) {
-		int ret = testdev_revoke(team->dev.fd, team->fd,
+		int ret;
+
+		/* So that there is something to zap */
+		touch(self->view, NR_PAGES * page_size);
+		ret = testdev_revoke(team->dev.fd, team->fd,
 					 DMA_BUF_REVOKED_NOW);
 
 		/* A pinned importer has a veto for as long as it is there. */
@@ -317,26 +328,32 @@ TEST_F_TIMEOUT(race, revoke_against_all, 120)
 		}
 		ASSERT_EQ(0, ret);
 		revokes++;
-		check_revoked(_metadata, team);
+		check_revoked(_metadata, team, self->view, pipes);
 		ASSERT_EQ(0, testdev_revoke(team->dev.fd, team->fd,
 					    DMA_BUF_REVOKED_NO));
 		usleep(rand() % 500);
 	}
 	stop(team);
 	TH_LOG("%d revokes, %d vetoes", revokes, vetoes);
-	EXPECT_EQ(!!(variant->modes & PINNED), !!vetoes);
 	for (n = 0; n < team->nr; n++) {
 		struct worker *w = &team->workers[n];
 
 		pthread_join(w->thread, NULL);
 		EXPECT_STREQ("", w->failure);
-		EXPECT_LT(0, w->done);
-		EXPECT_LT(0, w->refused);
+		done += w->done;
+		refused += w->refused;
+	}
+	/* Or it was no race. Few rounds may be none. */
+	if (rounds >= ROUNDS) {
+		EXPECT_LT(0, done);
+		EXPECT_LT(0, refused);
+		EXPECT_EQ(!!(variant->modes & PINNED), !!vetoes);
 	}
 	/* Importers are gone with their files. */
 	EXPECT_BUFINFO_EMPTY(team->fd);
 	expect_balance(_metadata, &team->dev, team->fd);
-	touch(self->view, NR_PAGES * page_size);
+	close(pipes[0]);
+	close(pipes[1]);
 }
 
 TEST_HARNESS_MAIN
