@@ -318,7 +318,7 @@ TEST_F_TIMEOUT(race, revoke_against_all, 120)
 		/* So that there is something to zap */
 		touch(self->view, NR_PAGES * page_size);
 		ret = testdev_revoke(team->dev.fd, team->fd,
-					 DMA_BUF_REVOKED_NOW);
+				     DMA_BUF_REVOKED_NOW);
 
 		/* A pinned importer has a veto for as long as it is there. */
 		if (ret == -EBUSY && variant->modes & PINNED) {
