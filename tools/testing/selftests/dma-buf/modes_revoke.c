@@ -24,7 +24,7 @@
 #define NR_PAGES	8
 
 /* Each page has a word for each of those who store. */
-enum { BY_CPU, BY_DMA, BY_COMING, WRITERS };
+enum { BY_CPU, BY_DMA, BY_COMING };
 
 struct team;
 
