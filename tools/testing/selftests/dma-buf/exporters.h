@@ -127,6 +127,9 @@ extern const struct exporter_kind v4l2_exporter;
  */
 int v4l2_open_output(const char *driver, int nr, __u32 *type);
 
+/* The smallest that a queue of @type takes. Return: 0 or -errno. */
+int v4l2_set_smallest_picture(int video, __u32 type);
+
 /* exporters_testdev.c */
 extern const struct exporter_kind dma_coherent_exporter;
 extern const struct exporter_kind dma_noncontiguous_exporter;

@@ -46,19 +46,23 @@ static __u32 queue_type(const struct v4l2_capability *cap)
 	return 0;
 }
 
-/*
- * The smallest picture, as a buffer may be larger than what the format needs.
- * A device of the user's keeps the format that it has.
- */
-static int set_smallest_picture(int video, struct v4l2_format *format)
+int v4l2_set_smallest_picture(int video, __u32 type)
 {
-	struct v4l2_pix_format *pix = &format->fmt.pix;
+	struct v4l2_format format = { .type = type };
 
-	pix->width = 1;
-	pix->height = 1;
-	pix->bytesperline = 0;
-	pix->sizeimage = 0;
-	return ioctl(video, VIDIOC_S_FMT, format);
+	if (ioctl(video, VIDIOC_G_FMT, &format))
+		return -errno;
+	if (V4L2_TYPE_IS_MULTIPLANAR(type)) {
+		format.fmt.pix_mp.width = 1;
+		format.fmt.pix_mp.height = 1;
+		format.fmt.pix_mp.plane_fmt[0].sizeimage = 0;
+	} else {
+		format.fmt.pix.width = 1;
+		format.fmt.pix.height = 1;
+		format.fmt.pix.bytesperline = 0;
+		format.fmt.pix.sizeimage = 0;
+	}
+	return ioctl(video, VIDIOC_S_FMT, &format) ? -errno : 0;
 }
 
 /* Of the first plane, which is the one that is exported */
@@ -105,11 +109,18 @@ static int queue_export(const struct exporter *exporter, int video, __u32 type,
 		.type = type,
 		.flags = O_CLOEXEC | flags,
 	};
-	int index;
+	int index, ret;
 
+	/*
+	 * A buffer may be larger than what the format needs. A device of the
+	 * user's keeps the format that it has.
+	 */
+	if (!exporter->unknown) {
+		ret = v4l2_set_smallest_picture(video, type);
+		if (ret)
+			return ret;
+	}
 	if (ioctl(video, VIDIOC_G_FMT, &format))
-		return -errno;
-	if (!exporter->unknown && set_smallest_picture(video, &format))
 		return -errno;
 	set_least_size(&format, buf->size);
 
@@ -123,26 +134,42 @@ static int queue_export(const struct exporter *exporter, int video, __u32 type,
 	return 0;
 }
 
-/* -ENODEV if that is a device of something else */
-static int device_export(const struct exporter *exporter, const char *path,
-			 const char *driver, struct dmabuf *buf, int flags)
+/*
+ * A device and the type of its queue. -ENODEV if it is not an output of @driver,
+ * or, without that, if it has no queue.
+ */
+static int device_open(const char *path, const char *driver, __u32 *type)
 {
 	struct v4l2_capability cap;
-	__u32 type = 0;
-	int video, ret;
+	int video;
 
 	video = open(path, O_RDWR | O_CLOEXEC);
 	if (video < 0)
 		return driver ? -ENODEV : -errno;
 
+	*type = 0;
 	if (!ioctl(video, VIDIOC_QUERYCAP, &cap) &&
 	    (!driver || !strcmp((const char *)cap.driver, driver)))
-		type = queue_type(&cap);
-	/* The one that is sought is an output. */
-	if (driver && !V4L2_TYPE_IS_OUTPUT(type))
-		type = 0;
+		*type = queue_type(&cap);
+	if (*type && (!driver || V4L2_TYPE_IS_OUTPUT(*type)))
+		return video;
 
-	ret = type ? queue_export(exporter, video, type, buf, flags) : -ENODEV;
+	close(video);
+	return -ENODEV;
+}
+
+/* -ENODEV if that is a device of something else */
+static int device_export(const struct exporter *exporter, const char *path,
+			 const char *driver, struct dmabuf *buf, int flags)
+{
+	__u32 type;
+	int video, ret;
+
+	video = device_open(path, driver, &type);
+	if (video < 0)
+		return video;
+
+	ret = queue_export(exporter, video, type, buf, flags);
 	close(video);
 	if (ret || !exporter->exp_name)
 		return ret;
@@ -186,20 +213,15 @@ static int v4l2_create(const struct exporter *exporter, struct dmabuf *buf,
 int v4l2_open_output(const char *driver, int nr, __u32 *type)
 {
 	char path[sizeof(DEV_VIDEO) + 2];
-	struct v4l2_capability cap;
 	int i, video;
 
 	for (i = 0; i < MAX_VIDEO; i++) {
 		snprintf(path, sizeof(path), DEV_VIDEO "%d", i);
-		video = open(path, O_RDWR | O_CLOEXEC);
+		video = device_open(path, driver, type);
 		if (video < 0)
 			continue;
-		if (!ioctl(video, VIDIOC_QUERYCAP, &cap) &&
-		    !strcmp((const char *)cap.driver, driver)) {
-			*type = queue_type(&cap);
-			if (V4L2_TYPE_IS_OUTPUT(*type) && !nr--)
-				return video;
-		}
+		if (!nr--)
+			return video;
 		close(video);
 	}
 	return -ENODEV;

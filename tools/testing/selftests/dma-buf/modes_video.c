@@ -59,24 +59,6 @@ static int request_buffers(int video, __u32 type, __u32 count)
 	return ioctl(video, VIDIOC_REQBUFS, &request) ? -errno : 0;
 }
 
-static int set_smallest_picture(int video, __u32 type)
-{
-	struct v4l2_format format = { .type = type };
-
-	if (ioctl(video, VIDIOC_G_FMT, &format))
-		return -errno;
-	if (V4L2_TYPE_IS_MULTIPLANAR(type)) {
-		format.fmt.pix_mp.width = 1;
-		format.fmt.pix_mp.height = 1;
-	} else {
-		format.fmt.pix.width = 1;
-		format.fmt.pix.height = 1;
-		format.fmt.pix.bytesperline = 0;
-		format.fmt.pix.sizeimage = 0;
-	}
-	return ioctl(video, VIDIOC_S_FMT, &format) ? -errno : 0;
-}
-
 FIXTURE_SETUP(video)
 {
 	if (!open_device(_metadata, &self->dev))
@@ -88,7 +70,7 @@ FIXTURE_SETUP(video)
 		SKIP(return, "no output %d of %s", variant->nr,
 		     variant->driver);
 	}
-	ASSERT_EQ(0, set_smallest_picture(self->video, self->type));
+	ASSERT_EQ(0, v4l2_set_smallest_picture(self->video, self->type));
 }
 
 FIXTURE_TEARDOWN(video)
@@ -186,7 +168,7 @@ TEST_F(video, queued_buffer_is_not_revoked)
 
 	second = v4l2_open_output("vim2m", 0, &type);
 	if (second >= 0) {
-		ASSERT_EQ(0, set_smallest_picture(second, type));
+		ASSERT_EQ(0, v4l2_set_smallest_picture(second, type));
 		EXPECT_EQ(0, queue(second, type, fd));
 		close(second);
 	}
