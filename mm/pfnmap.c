@@ -9,6 +9,7 @@
 #include <linux/minmax.h>
 #include <linux/mm.h>
 #include <linux/mmap_lock.h>
+#include <linux/overflow.h>
 #include <linux/pfnmap.h>
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
@@ -138,11 +139,17 @@ static unsigned long fill_ptes(struct vm_area_struct *vma,
 	return i;
 }
 
-/* Entries for [@start, @end), which is within the fault's page table */
+/* The part of a run that a fault may map */
+struct window {
+	unsigned long index;	/* in the run, of the page at start */
+	unsigned long start;	/* addresses */
+	unsigned long end;
+};
+
+/* Entries for a part of the fault's page table */
 static vm_fault_t insert_small(struct vm_fault *vmf,
 			       const struct pfnmap_run *run,
-			       unsigned long index, unsigned long start,
-			       unsigned long end)
+			       const struct window *w)
 {
 	struct mm_struct *mm = vmf->vma->vm_mm;
 	spinlock_t *ptl;
@@ -151,12 +158,12 @@ static vm_fault_t insert_small(struct vm_fault *vmf,
 	if (pte_alloc(mm, vmf->pmd))
 		return VM_FAULT_OOM;
 
-	pte = pte_offset_map_lock(mm, vmf->pmd, start, &ptl);
+	pte = pte_offset_map_lock(mm, vmf->pmd, w->start, &ptl);
 	/* Another thread has made a huge entry here: nothing is left to do. */
 	if (!pte)
 		return VM_FAULT_NOPAGE;
-	fill_ptes(vmf->vma, run, index, start, pte, (end - start) >> PAGE_SHIFT,
-		  false, NULL);
+	fill_ptes(vmf->vma, run, w->index, w->start, pte,
+		  (w->end - w->start) >> PAGE_SHIFT, false, NULL);
 	pte_unmap_unlock(pte, ptl);
 	return VM_FAULT_NOPAGE;
 }
@@ -198,6 +205,62 @@ static vm_fault_t insert_huge(struct vm_fault *vmf, unsigned int order,
 	return VM_FAULT_FALLBACK;
 }
 
+static bool check_vma(const struct vm_fault *vmf, const struct pfnmap_run *run)
+{
+	struct vm_area_struct *vma = vmf->vma;
+
+	vma_assert_stabilised(vma);
+
+	if (WARN_ON_ONCE((vma->vm_flags & (VM_PFNMAP | VM_MIXEDMAP)) !=
+			 VM_PFNMAP) || vma_is_cow_mapping(vma))
+		return false;
+	return !WARN_ON_ONCE(run->around && !is_power_of_2(run->around));
+}
+
+/* How much a fault maps with small entries, in pages */
+static unsigned long small_window(const struct vm_fault *vmf,
+				  const struct pfnmap_run *run)
+{
+	unsigned long table = PMD_SIZE >> PAGE_SHIFT;
+
+	if (vma_test(vmf->vma, VMA_RAND_READ_BIT))
+		return 1;
+	return run->around ? min(run->around, table) : table;
+}
+
+/*
+ * The part of the run that is in the VMA, and in the naturally aligned window of
+ * @size bytes with the page that faulted. Empty if start and end are equal.
+ */
+static struct window clip_window(const struct vm_fault *vmf,
+				 const struct pfnmap_run *run,
+				 unsigned long size)
+{
+	const struct vm_area_struct *vma = vmf->vma;
+	unsigned long addr = vmf->address, start, last;
+	pgoff_t base, first, end, run_end;
+
+	start = max(vma->vm_start, ALIGN_DOWN(addr, size));
+	/* The end of the window may be 2^BITS_PER_LONG. */
+	last = min(vma->vm_end - 1, addr | (size - 1));
+
+	/* The run may reach far beyond all addresses, so go on in pages. */
+	base = vmf->pgoff - ((addr - start) >> PAGE_SHIFT);
+	first = max(base, run->pgoff);
+	end = vmf->pgoff + ((last - addr) >> PAGE_SHIFT) + 1;
+	if (!check_add_overflow(run->pgoff, run->nr, &run_end))
+		end = min(end, run_end);
+	if (first >= end)
+		return (struct window) {};
+
+	start += (first - base) << PAGE_SHIFT;
+	return (struct window) {
+		.index = first - run->pgoff,
+		.start = start,
+		.end = start + ((end - first) << PAGE_SHIFT),
+	};
+}
+
 /**
  * vmf_insert_pfnmap_run - map a run of page frames from a fault handler
  * @vmf:	the fault
@@ -231,49 +294,53 @@ static vm_fault_t insert_huge(struct vm_fault *vmf, unsigned int order,
 vm_fault_t vmf_insert_pfnmap_run(struct vm_fault *vmf, unsigned int order,
 				 const struct pfnmap_run *run)
 {
-	unsigned long index = vmf->pgoff - run->pgoff, addr = vmf->address;
-	struct vm_area_struct *vma = vmf->vma;
-	unsigned long start, end, nr, window;
+	unsigned long index = vmf->pgoff - run->pgoff, window;
+	struct window w;
 
-	vma_assert_stabilised(vma);
-
-	if (WARN_ON_ONCE((vma->vm_flags & (VM_PFNMAP | VM_MIXEDMAP)) !=
-			 VM_PFNMAP) || vma_is_cow_mapping(vma))
-		return VM_FAULT_SIGBUS;
-	if (WARN_ON_ONCE(run->around && !is_power_of_2(run->around)))
+	if (!check_vma(vmf, run))
 		return VM_FAULT_SIGBUS;
 	if (vmf->pgoff < run->pgoff || index >= run->nr)
 		return VM_FAULT_SIGBUS;
 	if (!pfn_modify_allowed(run_pfn(run, index), run->prot))
 		return VM_FAULT_SIGBUS;
 
-	if (order)
-		nr = 1UL << order;
-	else if (vma_test(vma, VMA_RAND_READ_BIT))
-		nr = 1;
-	else
-		nr = min_not_zero(run->around, PMD_SIZE >> PAGE_SHIFT);
-	if (order && run->around && run->around < nr)
+	window = order ? 1UL << order : small_window(vmf, run);
+	if (order && run->around && run->around < window)
 		return VM_FAULT_FALLBACK;
-	window = nr << PAGE_SHIFT;
-
-	/* The part of the run that is in the VMA */
-	nr = (addr - vma->vm_start) >> PAGE_SHIFT;
-	start = addr - (min(nr, index) << PAGE_SHIFT);
-	nr = (vma->vm_end - addr) >> PAGE_SHIFT;
-	end = addr + (min(nr, run->nr - index) << PAGE_SHIFT);
-	/* and in the window, whose end may be 2^BITS_PER_LONG */
-	start = max(start, ALIGN_DOWN(addr, window));
-	end = min(end - 1, addr | (window - 1)) + 1;
-	index -= (addr - start) >> PAGE_SHIFT;
+	w = clip_window(vmf, run, window << PAGE_SHIFT);
 
 	if (!order)
-		return insert_small(vmf, run, index, start, end);
-	if (end - start < window)
+		return insert_small(vmf, run, &w);
+	if (w.end - w.start < window << PAGE_SHIFT)
 		return VM_FAULT_FALLBACK;
-	return insert_huge(vmf, order, run, index, start);
+	return insert_huge(vmf, order, run, w.index, w.start);
 }
 EXPORT_SYMBOL_GPL(vmf_insert_pfnmap_run);
+
+/**
+ * vmf_prefault_pfnmap_run - map more than the page that faulted
+ * @vmf:	the fault
+ * @run:	memory that need not contain the page that faulted
+ *
+ * Makes the small entries that vmf_insert_pfnmap_run() would make with order 0
+ * if another page of the same page table had faulted. For buffers in many
+ * pieces: the piece with the page that faulted goes to vmf_insert_pfnmap_run(),
+ * and the others here. A piece outside of the page table is ignored, and so are
+ * errors, as nobody has asked for these pages yet.
+ *
+ * Context: As vmf_insert_pfnmap_run().
+ */
+void vmf_prefault_pfnmap_run(struct vm_fault *vmf, const struct pfnmap_run *run)
+{
+	struct window w;
+
+	if (!check_vma(vmf, run))
+		return;
+	w = clip_window(vmf, run, small_window(vmf, run) << PAGE_SHIFT);
+	if (w.start < w.end)
+		insert_small(vmf, run, &w);
+}
+EXPORT_SYMBOL_GPL(vmf_prefault_pfnmap_run);
 
 static int remap_begin(struct vm_area_struct *vma)
 {

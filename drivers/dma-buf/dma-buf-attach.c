@@ -5,6 +5,7 @@
 
 #include <linux/device.h>
 #include <linux/dma-buf.h>
+#include <linux/dma-buf-pfn.h>
 #include <linux/dma-resv.h>
 #include <linux/export.h>
 #include <linux/list.h>
@@ -14,6 +15,44 @@
 #include <trace/events/dma_buf.h>
 
 #include "dma-buf-internal.h"
+
+/**
+ * dma_buf_attachment_name - the name of an attachment for messages
+ * @attach:	the attachment
+ *
+ * Context: Any.
+ * Return: the name of the device, or that of an importer without one. Valid
+ * until detach.
+ */
+const char *dma_buf_attachment_name(const struct dma_buf_attachment *attach)
+{
+	return attach->dev ? dev_name(attach->dev) : attach->name;
+}
+EXPORT_SYMBOL_NS_GPL(dma_buf_attachment_name, "DMA_BUF");
+
+/**
+ * dma_buf_attach_driver - the importing driver, for messages
+ * @attach:	the attachment
+ *
+ * Context: Any.
+ * Return: its name.
+ */
+const char *dma_buf_attach_driver(const struct dma_buf_attachment *attach)
+{
+	return attach->dev ? dev_driver_string(attach->dev) : attach->name;
+}
+
+/**
+ * dma_buf_attach_bus - the bus of the importing driver, for messages
+ * @attach:	the attachment
+ *
+ * Context: Any.
+ * Return: its name, which is empty without a device or a bus.
+ */
+const char *dma_buf_attach_bus(const struct dma_buf_attachment *attach)
+{
+	return attach->dev ? dev_bus_name(attach->dev) : "";
+}
 
 /*
  * Does the core pin the attachment from attach to detach, or until it retires?
@@ -68,17 +107,20 @@ int dma_buf_attach_add(struct dma_buf_attachment *attach)
 /* Pins and mappings that the importer should have dropped before the detach */
 static void drop_leftovers(struct dma_buf_attachment *attach)
 {
+	struct dma_buf_pfn_mapping *pfn, *next;
 	struct dma_buf_mapping *mapping;
 	const char *driver;
 
-	if (list_empty(&attach->mappings) && !dma_buf_attach_may_unpin(attach))
+	if (list_empty(&attach->mappings) && list_empty(&attach->pfn_mappings) &&
+	    !dma_buf_attach_may_unpin(attach))
 		return;
 
-	driver = dev_driver_string(attach->dev);
-	if (dma_buf_warn_once("detaches", driver, dev_bus_name(attach->dev)))
+	driver = dma_buf_attach_driver(attach);
+	if (dma_buf_warn_once("detaches", driver, dma_buf_attach_bus(attach)))
 		WARN(1, "dma-buf: importer %s detaches from a buffer of %s with %zu mappings and %u pins left\n",
 		     driver, attach->dmabuf->exp_name,
-		     list_count_nodes(&attach->mappings),
+		     list_count_nodes(&attach->mappings) +
+		     list_count_nodes(&attach->pfn_mappings),
 		     attach->pins - core_pins(attach));
 
 	/* An exporter that moves the buffer may have others unmapped meanwhile. */
@@ -87,6 +129,8 @@ static void drop_leftovers(struct dma_buf_attachment *attach)
 					   struct dma_buf_mapping, node);
 		dma_buf_attach_unmap(attach, mapping, mapping->dir);
 	}
+	list_for_each_entry_safe(pfn, next, &attach->pfn_mappings, node)
+		dma_buf_pfn_close(pfn);
 	while (dma_buf_attach_may_unpin(attach))
 		dma_buf_attach_unpin(attach);
 }
@@ -190,7 +234,8 @@ void dma_buf_retire_attachment(struct dma_buf_attachment *attach)
 	dma_resv_assert_held(attach->dmabuf->resv);
 
 	/* The device may still be at memory that is about to move. */
-	if (WARN_ON_ONCE(!list_empty(&attach->mappings)))
+	if (WARN_ON_ONCE(!list_empty(&attach->mappings) ||
+			 !list_empty(&attach->pfn_mappings)))
 		return;
 
 	/* Without a pin this is a callback out of the core's own pin. */
@@ -268,6 +313,8 @@ void dma_buf_attach_free_mapping(struct dma_buf_attachment *attach,
 
 	list_del_init(&mapping->node);
 	mapping->sgt = NULL;
+	mapping->table = NULL;
+	mapping->stale = false;
 	if (mapping != &attach->first_mapping)
 		kfree(mapping);
 }
@@ -285,11 +332,18 @@ void dma_buf_attach_unmap(struct dma_buf_attachment *attach,
 			  enum dma_data_direction dir)
 {
 	struct sg_table *sgt = mapping->sgt;
+	bool stale = mapping->stale;
 
+	/* The DMA API wants to hear what it was told. */
+	if (mapping->table)
+		dir = mapping->dir;
 	dma_buf_attach_free_mapping(attach, mapping);
 
 	dma_buf_unwrap_sg_table(&sgt);
-	attach->dmabuf->ops->unmap_dma_buf(attach, sgt, dir);
+	if (attach->dmabuf->ops->unmap_dma_buf)
+		attach->dmabuf->ops->unmap_dma_buf(attach, sgt, dir);
+	else
+		dma_buf_pfn_unmap(attach, sgt, dir, stale);
 
 	if (dma_buf_pin_on_map(attach))
 		attach->dmabuf->ops->unpin(attach);
@@ -321,6 +375,7 @@ void dma_buf_attach_invalidate(struct dma_buf_attachment *attach)
 		return;
 
 	trace_dma_buf_invalidate_mappings(attach);
+	dma_buf_pfn_invalidate(attach);
 
 	/*
 	 * As a trylock, because callbacks may nest: an eviction from reclaim
@@ -330,4 +385,6 @@ void dma_buf_attach_invalidate(struct dma_buf_attachment *attach)
 	lock_map_acquire_try(&dma_buf_invalidate_lockdep_map);
 	attach->importer_ops->invalidate_mappings(attach);
 	lock_map_release(&dma_buf_invalidate_lockdep_map);
+	/* What was opened in the callback is void, too: the exporter moves now. */
+	dma_buf_pfn_invalidate(attach);
 }

@@ -8,23 +8,36 @@
 #define _DMA_BUF_INTERNAL_H
 
 #include <linux/dma-direction.h>
+#include <linux/mm_types.h>
 #include <linux/types.h>
 
 struct dma_buf;
 struct dma_buf_attachment;
 struct dma_buf_export_info;
+struct dma_buf_attach_ops;
 struct dma_buf_mapping;
+struct dma_buf_pfn_iter;
+struct dma_buf_pfn_range;
+struct device;
+struct iosys_map;
 struct lockdep_map;
 struct seq_file;
 struct sg_table;
 struct vm_area_struct;
 
 /* dma-buf.c */
+struct dma_buf_attachment *
+dma_buf_attach_importer(struct dma_buf *dmabuf, struct device *dev,
+			const char *name,
+			const struct dma_buf_attach_ops *importer_ops,
+			void *importer_priv);
 bool dma_buf_pin_on_map(struct dma_buf_attachment *attach);
 void dma_buf_unwrap_sg_table(struct sg_table **sg_table);
 
 /* dma-buf-attach.c */
 extern struct lockdep_map dma_buf_invalidate_lockdep_map;
+const char *dma_buf_attach_driver(const struct dma_buf_attachment *attach);
+const char *dma_buf_attach_bus(const struct dma_buf_attachment *attach);
 int dma_buf_attach_add(struct dma_buf_attachment *attach);
 void dma_buf_attach_del(struct dma_buf_attachment *attach);
 int dma_buf_attach_pin(struct dma_buf_attachment *attach);
@@ -48,6 +61,38 @@ int dma_buf_mmap_exporter(struct dma_buf *dmabuf, struct vm_area_struct *vma);
 /* dma-buf-mode.c */
 int dma_buf_mode_check_export(const struct dma_buf_export_info *exp_info);
 int dma_buf_mode_negotiate(struct dma_buf_attachment *attach);
+
+/* dma-buf-pfn.c */
+
+/* Those who may ask for physical addresses */
+#define DMA_BUF_PFN_MODULES	"kvm,dma_buf_test,dmabuf_pfn_kunit"
+
+int dma_buf_pfn_check_export(const struct dma_buf_export_info *exp_info);
+int dma_buf_pfn_ask(struct dma_buf *dmabuf, pgoff_t index,
+		    struct dma_buf_pfn_range *range);
+void dma_buf_pfn_walk(struct dma_buf_pfn_iter *iter, struct dma_buf *dmabuf,
+		      pgoff_t first, unsigned long nr);
+void dma_buf_pfn_invalidate(struct dma_buf_attachment *attach);
+
+/* dma-buf-pfn-map.c */
+struct sg_table *dma_buf_pfn_map(struct dma_buf_attachment *attach,
+				 enum dma_data_direction dir);
+void dma_buf_pfn_unmap(struct dma_buf_attachment *attach, struct sg_table *sgt,
+		       enum dma_data_direction dir, bool stale);
+int dma_buf_pfn_begin_cpu_access(struct dma_buf *dmabuf,
+				 enum dma_data_direction dir);
+void dma_buf_pfn_end_cpu_access(struct dma_buf *dmabuf,
+				enum dma_data_direction dir);
+
+/* dma-buf-pfn-mmap.c */
+pgprot_t dma_buf_pfn_pgprot(const struct dma_buf_pfn_range *range, pgprot_t prot);
+int dma_buf_pfn_mmap(struct dma_buf *dmabuf, struct vm_area_struct *vma);
+void dma_buf_pfn_zap(struct dma_buf *dmabuf);
+void dma_buf_pfn_release_file(struct dma_buf *dmabuf);
+
+/* dma-buf-pfn-vmap.c */
+int dma_buf_pfn_vmap(struct dma_buf *dmabuf, struct iosys_map *map);
+void dma_buf_pfn_vunmap(struct iosys_map *map);
 
 /* dma-buf-query.c */
 bool dma_buf_is_query(unsigned int cmd);

@@ -89,7 +89,8 @@ static int refuse_mmap(struct dma_buf *dmabuf, struct vm_area_struct *vma,
 
 /**
  * dma_buf_mmap_exporter - let the exporter map its buffer, and check the result
- * @dmabuf:	buffer to map; its &dma_buf_ops.mmap is set
+ * @dmabuf:	buffer to map; its &dma_buf_ops.mmap is set, or it was exported
+ *		with %DMA_BUF_CPU_MMAP
  * @vma:	VMA to map the buffer in, not linked yet, with empty vm_ops; the
  *		range has been checked against the size of @dmabuf, vm_pgoff is
  *		the page index in @dmabuf, vm_file is the dma-buf's file
@@ -114,7 +115,12 @@ int dma_buf_mmap_exporter(struct dma_buf *dmabuf, struct vm_area_struct *vma)
 	/* Exporters may take this lock in mmap and in their fault handlers. */
 	lockdep_assert_not_held(&dmabuf->resv->lock.base);
 
-	ret = dmabuf->ops->mmap(dmabuf, vma);
+	if (dmabuf->ops->mmap)
+		ret = dmabuf->ops->mmap(dmabuf, vma);
+	else if (IS_ENABLED(CONFIG_MMU))
+		ret = dma_buf_pfn_mmap(dmabuf, vma);
+	else
+		ret = -EINVAL;
 	if (ret)
 		return ret;
 

@@ -171,8 +171,8 @@ static int check_attach(const struct dma_buf_attachment *attach)
 	if (!defect)
 		return 0;
 
-	driver = dev_driver_string(attach->dev);
-	if (dma_buf_warn_once("accepts", driver, dev_bus_name(attach->dev)))
+	driver = dma_buf_attach_driver(attach);
+	if (dma_buf_warn_once("accepts", driver, dma_buf_attach_bus(attach)))
 		WARN(1, "dma-buf: importer %s accepts %s (modes %#x), refused\n",
 		     driver, defect, attach->importer_ops->modes);
 	return -EINVAL;

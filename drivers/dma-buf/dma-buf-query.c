@@ -107,6 +107,7 @@ void dma_buf_show_fdinfo_modes(struct seq_file *m, const struct dma_buf *dmabuf)
 void dma_buf_show_bufinfo_attachment(struct seq_file *m,
 				     struct dma_buf_attachment *attach)
 {
+	size_t nr_pfn_mappings = list_count_nodes(&attach->pfn_mappings);
 	size_t nr_mappings = list_count_nodes(&attach->mappings);
 	size_t pins = attach->pins;
 
@@ -114,8 +115,11 @@ void dma_buf_show_bufinfo_attachment(struct seq_file *m,
 	if (!attach->importer_ops)
 		pins = nr_mappings;
 
-	seq_printf(m, "\t%s\tattach-mode: ", dev_name(attach->dev));
+	seq_printf(m, "\t%s\tattach-mode: ", dma_buf_attachment_name(attach));
 	show_modes(m, attach->mode);
-	seq_printf(m, "\tpins: %zu\tmappings: %zu\n", pins, nr_mappings);
+	seq_printf(m, "\tpins: %zu\tmappings: %zu", pins, nr_mappings);
+	if (nr_pfn_mappings)
+		seq_printf(m, "\tPFN mappings: %zu", nr_pfn_mappings);
+	seq_putc(m, '\n');
 }
 #endif

@@ -38,6 +38,7 @@ struct pfnmap_run {
 
 vm_fault_t vmf_insert_pfnmap_run(struct vm_fault *vmf, unsigned int order,
 				 const struct pfnmap_run *run);
+void vmf_prefault_pfnmap_run(struct vm_fault *vmf, const struct pfnmap_run *run);
 
 #ifdef CONFIG_MMU
 int remap_pfnmap_pages(struct vm_area_struct *vma, struct page **pages,

@@ -3,8 +3,11 @@
  * The dma-buf test device: the memory behind its buffers
  */
 
+#include <linux/dma-buf-pfn.h>
 #include <linux/gfp.h>
 #include <linux/highmem.h>
+#include <linux/list.h>
+#include <linux/math.h>
 #include <linux/mm.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
@@ -105,6 +108,7 @@ static void backing_free(struct dbt_backing *backing)
 {
 	unsigned long i;
 
+	dbt_mmio_free(backing);
 	/* The rest is NULL if they could not all be allocated. */
 	for (i = 0; i < backing->nr_pages; i++)
 		if (backing->pages[i])
@@ -119,12 +123,12 @@ static void backing_release(struct kref *refs)
 
 /**
  * dbt_backing_alloc - memory for a buffer, zeroed
- * @kind:	%DMA_BUF_TEST_SCATTERED, %DMA_BUF_TEST_CONTIGUOUS or
- *		%DMA_BUF_TEST_HUGE
+ * @kind:	one of DMA_BUF_TEST_SCATTERED ..., but not of the DMA API
  * @nr_pages:	how much, in pages; whole PMDs for %DMA_BUF_TEST_HUGE
  *
  * Context: Process context, may sleep.
- * Return: the memory, with one reference, or ERR_PTR(-ENOMEM).
+ * Return: the memory, with one reference, or ERR_PTR: -ENOMEM, or -ENODEV for
+ * memory of a PCI device.
  */
 struct dbt_backing *dbt_backing_alloc(u32 kind, unsigned long nr_pages)
 {
@@ -135,16 +139,24 @@ struct dbt_backing *dbt_backing_alloc(u32 kind, unsigned long nr_pages)
 	if (!backing)
 		return ERR_PTR(-ENOMEM);
 	kref_init(&backing->refs);
+	backing->kind = kind;
 	backing->nr_pages = nr_pages;
 
 	switch (kind) {
 	case DMA_BUF_TEST_HUGE:
+		backing->row = 1UL << PMD_ORDER;
 		ret = alloc_scattered(backing->pages, nr_pages, PMD_ORDER);
 		break;
+	case DMA_BUF_TEST_MMIO:
+	case DMA_BUF_TEST_MMIO_WC:
+		ret = dbt_mmio_alloc(backing);
+		break;
 	case DMA_BUF_TEST_CONTIGUOUS:
+		backing->row = nr_pages;
 		ret = alloc_range(backing->pages, nr_pages);
 		break;
 	default:
+		backing->row = 1;
 		ret = alloc_scattered(backing->pages, nr_pages, 0);
 		break;
 	}
@@ -179,6 +191,46 @@ void dbt_backing_put(struct dbt_backing *backing)
 }
 
 /**
+ * dbt_backing_put_all - give back a reference to each of a list
+ * @backings:	list of &struct dbt_backing, empty afterwards
+ *
+ * Context: Process context.
+ */
+void dbt_backing_put_all(struct list_head *backings)
+{
+	struct dbt_backing *backing, *next;
+
+	list_for_each_entry_safe(backing, next, backings, node) {
+		list_del(&backing->node);
+		dbt_backing_put(backing);
+	}
+}
+
+/**
+ * dbt_backing_range - where is a page?
+ * @backing:	the memory
+ * @index:	of the page, in the buffer
+ * @range:	zeroed; the range that the page was allocated in
+ *
+ * Context: Holds the reservation lock.
+ * Return: 0 or -ENODEV if it was memory of a PCI device that is gone.
+ */
+int dbt_backing_range(const struct dbt_backing *backing, pgoff_t index,
+		      struct dma_buf_pfn_range *range)
+{
+	if (dbt_is_mmio(backing->kind))
+		return dbt_mmio_range(backing, range);
+
+	range->first = rounddown(index, backing->row);
+	range->nr = backing->row;
+	range->pfn = page_to_pfn(backing->pages[range->first]);
+	range->flags = DMA_BUF_PFN_PAGES;
+	if (backing->kind != DMA_BUF_TEST_PRIVATE)
+		range->flags |= DMA_BUF_PFN_CPU;
+	return 0;
+}
+
+/**
  * dbt_backing_copy - copy the content of a buffer
  * @to:		new memory
  * @from:	old memory, as large as @to
@@ -189,6 +241,10 @@ void dbt_backing_copy(struct dbt_backing *to, const struct dbt_backing *from)
 {
 	unsigned long i;
 
+	if (dbt_is_mmio(from->kind)) {
+		dbt_mmio_copy(to, from);
+		return;
+	}
 	for (i = 0; i < from->nr_pages; i++) {
 		copy_highpage(to->pages[i], from->pages[i]);
 		cond_resched();

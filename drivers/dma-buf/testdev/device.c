@@ -75,13 +75,12 @@ int __init dbt_devices_register(void)
  *
  * Its DMA mask stays as it is until dbt_device_put().
  *
- * Return: the device, or ERR_PTR: -EINVAL, or -EOPNOTSUPP for
- * %DMA_BUF_TEST_NO_DEVICE.
+ * Return: the device, NULL for %DMA_BUF_TEST_NO_DEVICE, or ERR_PTR(-EINVAL).
  */
 struct device *dbt_device_get(u32 index)
 {
 	if (index == DMA_BUF_TEST_NO_DEVICE)
-		return ERR_PTR(-EOPNOTSUPP);
+		return NULL;
 	if (index >= DMA_BUF_TEST_NR_DEVICES)
 		return ERR_PTR(-EINVAL);
 
@@ -96,6 +95,9 @@ struct device *dbt_device_get(u32 index)
  */
 void dbt_device_put(u32 index)
 {
+	if (index == DMA_BUF_TEST_NO_DEVICE)
+		return;
+
 	guard(mutex)(&dbt_devices_lock);
 	dbt_importers[index]--;
 }

@@ -19,6 +19,9 @@
 #define DMA_BUF_TEST_HUGE		2	/* ranges of the size of a PMD */
 #define DMA_BUF_TEST_DMA_COHERENT	3	/* dma_alloc_coherent() */
 #define DMA_BUF_TEST_DMA_NONCONTIGUOUS	4	/* dma_alloc_noncontiguous() */
+#define DMA_BUF_TEST_PRIVATE		5	/* as SCATTERED, not for the CPU */
+#define DMA_BUF_TEST_MMIO		6	/* a PCI device's BAR, uncached */
+#define DMA_BUF_TEST_MMIO_WC		7	/* the same, write-combining */
 
 /* What an exporter has and does; see struct dma_buf_test_export */
 #define DMA_BUF_TEST_HAS_PIN		0x01	/* pin and unpin ops */
@@ -26,18 +29,32 @@
 #define DMA_BUF_TEST_FAIL_ATTACH	0x04	/* attach: -EBUSY */
 #define DMA_BUF_TEST_FAIL_PIN		0x08	/* pin: -ENOSPC */
 #define DMA_BUF_TEST_FAIL_MAP		0x10	/* map: -EIO */
+#define DMA_BUF_TEST_CORE_MAPS		0x20	/* no map op: the core maps */
 
 /**
  * struct dma_buf_test_export - make a dma-buf (DMA_BUF_TEST_EXPORT)
  * @size: in: bytes, a multiple of the page size; of the PMD size for
  *	DMA_BUF_TEST_HUGE
- * @backing: in: DMA_BUF_TEST_SCATTERED ... DMA_BUF_TEST_DMA_NONCONTIGUOUS
+ * @backing: in: DMA_BUF_TEST_SCATTERED ... DMA_BUF_TEST_MMIO_WC
  * @modes: in: mask of DMA_BUF_MODE_* that it declares to offer, 0 for nothing.
  *	What is inconsistent is passed on to dma_buf_export().
- * @flags: in: DMA_BUF_TEST_HAS_PIN ... DMA_BUF_TEST_FAIL_MAP
+ * @flags: in: DMA_BUF_TEST_HAS_PIN ... DMA_BUF_TEST_CORE_MAPS. The last two
+ *	exclude each other.
  * @open_flags: in: O_RDWR or O_RDONLY, and O_CLOEXEC
  *
  * The ioctl returns a file descriptor of the dma-buf.
+ *
+ * With DMA_BUF_TEST_CORE_MAPS, the exporter has no map, unmap and CPU access ops,
+ * so it counts no mappings. DMA_BUF_TEST_MOVE fails with -EBUSY while an importer
+ * without DMA_BUF_TEST_INVALIDATE has mapped, pinned or not.
+ *
+ * DMA_BUF_TEST_PRIVATE is RAM that the exporter keeps the CPU away from. mmap works,
+ * and access by it is a SIGBUS; vmap fails with -EOPNOTSUPP. Importers reach it as
+ * any other.
+ *
+ * DMA_BUF_TEST_MMIO* has no struct pages, and is one range: -ENODEV if there is no
+ * PCI device "ivshmem-plain", or if that is removed later. DMA_BUF_TEST_CORE_MAPS
+ * is implied, so DMA_BUF_TEST_FAIL_MAP and DMA_BUF_TEST_MMAP_INSERT_PAGE are refused.
  *
  * DMA_BUF_TEST_DMA_* is memory of the DMA API for a PCI device: -ENODEV if there
  * is none that the driver dma_buf_test is bound to. It stays where it is, and has
@@ -68,16 +85,16 @@ struct dma_buf_test_export {
 /**
  * struct dma_buf_test_attach - attach to a dma-buf (DMA_BUF_TEST_ATTACH)
  * @fd: in: any dma-buf, not only one of DMA_BUF_TEST_EXPORT
- * @device: in: 0 to DMA_BUF_TEST_NR_DEVICES - 1. DMA_BUF_TEST_NO_DEVICE is for
- *	importers without a struct device, and -EOPNOTSUPP as long as dma-buf
- *	has none.
+ * @device: in: 0 to DMA_BUF_TEST_NR_DEVICES - 1, or DMA_BUF_TEST_NO_DEVICE for
+ *	dma_buf_pfn_attach(): an importer without a struct device
  * @modes: in: mask of DMA_BUF_MODE_* that the importer declares to accept, 0
  *	for nothing. What is inconsistent is passed on to
  *	dma_buf_dynamic_attach().
  * @flags: in: DMA_BUF_TEST_STATIC ... DMA_BUF_TEST_BUSY. DMA_BUF_TEST_STATIC
  *	goes with no other flag than DMA_BUF_TEST_LEAK, and with no @modes.
  *	DMA_BUF_TEST_UNMAP_* and DMA_BUF_TEST_BUSY need DMA_BUF_TEST_INVALIDATE
- *	and exclude each other.
+ *	and exclude each other. DMA_BUF_TEST_NO_DEVICE needs @modes, and excludes
+ *	DMA_BUF_TEST_STATIC and DMA_BUF_TEST_BUSY.
  * @delay_ms: in: for DMA_BUF_TEST_UNMAP_LATE and DMA_BUF_TEST_BUSY,
  *	milliseconds up to 10000, else 0
  *
@@ -95,7 +112,7 @@ struct dma_buf_test_attach {
 /**
  * struct dma_buf_test_importer - what the ioctls on an importer take:
  *	DMA_BUF_TEST_DETACH, DMA_BUF_TEST_PIN, DMA_BUF_TEST_UNPIN,
- *	DMA_BUF_TEST_MAP, DMA_BUF_TEST_UNMAP
+ *	DMA_BUF_TEST_MAP, DMA_BUF_TEST_UNMAP, DMA_BUF_TEST_PFN_CLOSE
  * @id: in: of DMA_BUF_TEST_ATTACH
  *
  * An @id that there isn't is -ENOENT, here and in all ioctls that take one.
@@ -104,7 +121,8 @@ struct dma_buf_test_attach {
  * given. An importer holds one mapping at most, mapped DMA_BIDIRECTIONAL:
  * DMA_BUF_TEST_MAP fails with -EBUSY if there is one that is not invalid;
  * DMA_BUF_TEST_UNMAP with -EINVAL if there is none; DMA_BUF_TEST_UNPIN with
- * -EINVAL if the importer didn't pin.
+ * -EINVAL if the importer didn't pin; DMA_BUF_TEST_PFN_CLOSE with -EINVAL if no
+ * PFN mapping is open.
  */
 struct dma_buf_test_importer {
 	__u32 id;
@@ -125,7 +143,9 @@ struct dma_buf_test_importer {
  *
  * It goes by the DMA addresses that the importer has mapped, as a device would.
  * If the mapping has been invalidated, or there is none, the buffer is mapped
- * first and stays so. If that fails, there is no mapping afterwards. -ERANGE if
+ * first and stays so. If that fails, there is no mapping afterwards. An importer
+ * without a device goes by the PFNs that the exporter tells, and opens a PFN mapping
+ * if there is none that is valid, for writing if it may. -ERANGE if
  * it goes beyond the end of the buffer; -EINVAL for a @length of 0 or over 64 KiB.
  *
  * With DMA_BUF_TEST_BUSY, a write has been started when the ioctl returns. It is
@@ -143,6 +163,86 @@ struct dma_buf_test_dma {
 };
 
 /**
+ * struct dma_buf_test_vmap - let the kernel access the buffer by dma_buf_vmap()
+ *	(DMA_BUF_TEST_VMAP)
+ * @fd: in: any dma-buf, not only one of DMA_BUF_TEST_EXPORT
+ * @direction: in: DMA_BUF_TEST_DMA_READ or DMA_BUF_TEST_DMA_WRITE
+ * @offset: in: bytes from the start of the buffer
+ * @length: in: bytes, up to 64 KiB
+ * @data: in: userspace pointer
+ *
+ * The buffer is mapped for as long as the copy takes. Errors are those of
+ * dma_buf_vmap(), and -ERANGE and -EINVAL as for DMA_BUF_TEST_DMA.
+ */
+struct dma_buf_test_vmap {
+	__s32 fd;
+	__u32 direction;
+	__u64 offset;
+	__u64 length;
+	__u64 data;
+};
+
+/**
+ * struct dma_buf_test_pfn_open - open a PFN mapping (DMA_BUF_TEST_PFN_OPEN)
+ * @id: in: of DMA_BUF_TEST_ATTACH, with or without a device
+ * @write: in: 1 if the importer lets the memory be written to, else 0
+ *
+ * An importer has one at most: -EBUSY if there is one that is valid. When the
+ * importer is told, it closes it as it unmaps a mapping: at once, late, or never;
+ * until it does, DMA_BUF_TEST_PFN_QUERY fails with -ESTALE.
+ */
+struct dma_buf_test_pfn_open {
+	__u32 id;
+	__u32 write;
+};
+
+/**
+ * struct dma_buf_test_pfn_range - a range, as &struct dma_buf_pfn_range
+ * @first: out: page index in the buffer
+ * @nr: out: number of pages
+ * @pfn: out: of the first page
+ * @flags: out: mask of DMA_BUF_PFN_*
+ * @caching: out: of enum dma_buf_caching
+ * @mmio: out: 1 if there is a provider, else 0
+ * @reserved: out: 0
+ */
+struct dma_buf_test_pfn_range {
+	__u64 first;
+	__u64 nr;
+	__u64 pfn;
+	__u32 flags;
+	__u32 caching;
+	__u32 mmio;
+	__u32 reserved;
+};
+
+/* Flags of struct dma_buf_test_pfn_query */
+#define DMA_BUF_TEST_PFN_ONE		0x01	/* dma_buf_pfn_query() */
+
+/**
+ * struct dma_buf_test_pfn_query - ask where the buffer is
+ *	(DMA_BUF_TEST_PFN_QUERY)
+ * @id: in: of DMA_BUF_TEST_ATTACH
+ * @flags: in: 0 for dma_buf_pfn_query_array(), or DMA_BUF_TEST_PFN_ONE
+ * @first: in: page index in the buffer
+ * @nr: in: number of pages; 1 with DMA_BUF_TEST_PFN_ONE
+ * @ranges: in: userspace pointer to &struct dma_buf_test_pfn_range
+ * @max: in: how many there is room for, up to 4096; 1 with DMA_BUF_TEST_PFN_ONE
+ * @reserved: in: 0
+ *
+ * The ioctl returns the number of ranges, or -EINVAL if no PFN mapping is open.
+ */
+struct dma_buf_test_pfn_query {
+	__u32 id;
+	__u32 flags;
+	__u64 first;
+	__u64 nr;
+	__u64 ranges;
+	__u32 max;
+	__u32 reserved;
+};
+
+/**
  * struct dma_buf_test_importer_info - look at an importer
  *	(DMA_BUF_TEST_IMPORTER_INFO)
  * @id: in: of DMA_BUF_TEST_ATTACH
@@ -154,6 +254,11 @@ struct dma_buf_test_dma {
  * @maps: out: successful dma_buf_map_attachment() calls
  * @unmaps: out: dma_buf_unmap_attachment() calls
  * @ranges: out: DMA ranges of a mapping that is valid, else 0
+ * @pfn: out: 1 if it has a PFN mapping that is valid, 2 if it has one that was
+ *	invalidated and not closed yet, else 0
+ * @pfn_write: out: 1 if that is for writing
+ * @pfn_opens: out: successful dma_buf_pfn_open() calls
+ * @pfn_closes: out: dma_buf_pfn_close() calls
  * @address: out: DMA address of the first one, else 0
  */
 struct dma_buf_test_importer_info {
@@ -165,6 +270,10 @@ struct dma_buf_test_importer_info {
 	__u32 maps;
 	__u32 unmaps;
 	__u32 ranges;
+	__u32 pfn;
+	__u32 pfn_write;
+	__u32 pfn_opens;
+	__u32 pfn_closes;
 	__u64 address;
 };
 
@@ -178,6 +287,39 @@ struct dma_buf_test_importer_info {
  */
 struct dma_buf_test_buffer {
 	__s32 fd;
+};
+
+/* How an exporter may be wrong about where its buffer is */
+#define DMA_BUF_TEST_LIE_NONE		0	/* the truth again */
+#define DMA_BUF_TEST_LIE_EMPTY		1	/* no page */
+#define DMA_BUF_TEST_LIE_BEYOND		2	/* more than the buffer has */
+#define DMA_BUF_TEST_LIE_WRAPS		3	/* indices that overflow */
+#define DMA_BUF_TEST_LIE_OTHER		4	/* without the page */
+#define DMA_BUF_TEST_LIE_PFN_WRAPS	5	/* PFNs that overflow */
+#define DMA_BUF_TEST_LIE_PFN_HIGH	6	/* PFNs beyond physical addresses */
+#define DMA_BUF_TEST_LIE_FLAGS		7	/* an unknown flag */
+#define DMA_BUF_TEST_LIE_CACHING	8	/* an unknown cache mode */
+#define DMA_BUF_TEST_LIE_RAM_PROVIDER	9	/* RAM with a provider */
+#define DMA_BUF_TEST_LIE_NO_PAGES	10	/* RAM without struct pages */
+#define DMA_BUF_TEST_LIE_NO_PROVIDER	11	/* MMIO without a provider */
+#define DMA_BUF_TEST_LIE_DECRYPTED	12	/* decrypted MMIO */
+#define DMA_BUF_TEST_LIE_POSITIVE	13	/* returns 1 */
+#define DMA_BUF_TEST_LIE_ERROR		14	/* returns -ENOSPC, which is no lie */
+#define DMA_BUF_TEST_LIE_CHANGES	15	/* other ranges at every second walk */
+
+/**
+ * struct dma_buf_test_lie - have an exporter lie (DMA_BUF_TEST_LIE)
+ * @fd: in: a dma-buf of DMA_BUF_TEST_EXPORT, else -EINVAL; of DMA_BUF_TEST_LIE_OTHER
+ *	with two pages at least
+ * @lie: in: DMA_BUF_TEST_LIE_*, from now on
+ *
+ * The core finds out, but for the last two. DMA_BUF_TEST_LIE_CHANGES is for buffers
+ * of pages: each page is where it is said to be, but every second time that the
+ * first page is asked for, the order of the pages turns round.
+ */
+struct dma_buf_test_lie {
+	__s32 fd;
+	__u32 lie;
 };
 
 /**
@@ -197,16 +339,16 @@ struct dma_buf_test_revoke {
  * struct dma_buf_test_buffer_info - look at a buffer (DMA_BUF_TEST_BUFFER_INFO)
  * @fd: in: a dma-buf of DMA_BUF_TEST_EXPORT, else -EINVAL
  * @pins: out: pins that the exporter counts now
- * @mappings: out: DMA mappings that the exporter counts now
+ * @mappings: out: DMA mappings that the exporter counts now; as other counts of
+ *	calls, of the ops that there are
  * @attaches: out: successful calls of its attach op
  * @detaches: out: calls of its detach op
  * @pin_calls: out: successful calls of its pin op
  * @unpin_calls: out: calls of its unpin op
  * @map_calls: out: successful calls of its map_dma_buf op
  * @unmap_calls: out: calls of its unmap_dma_buf op
- * @mmap_calls: out: successful calls of its mmap op
  * @moves: out: successful DMA_BUF_TEST_MOVE
- * @faults: out: page faults that it handled
+ * @asks: out: calls of its pfn_range op
  */
 struct dma_buf_test_buffer_info {
 	__s32 fd;
@@ -218,9 +360,8 @@ struct dma_buf_test_buffer_info {
 	__u32 unpin_calls;
 	__u32 map_calls;
 	__u32 unmap_calls;
-	__u32 mmap_calls;
 	__u32 moves;
-	__u32 faults;
+	__u32 asks;
 };
 
 /**
@@ -266,5 +407,15 @@ struct dma_buf_test_dma_mask {
 	_IOWR(DMA_BUF_TEST_BASE, 0x4b, struct dma_buf_test_buffer_info)
 #define DMA_BUF_TEST_SET_DMA_MASK \
 	_IOW(DMA_BUF_TEST_BASE, 0x4c, struct dma_buf_test_dma_mask)
+#define DMA_BUF_TEST_PFN_OPEN \
+	_IOW(DMA_BUF_TEST_BASE, 0x4d, struct dma_buf_test_pfn_open)
+#define DMA_BUF_TEST_PFN_CLOSE \
+	_IOW(DMA_BUF_TEST_BASE, 0x4e, struct dma_buf_test_importer)
+#define DMA_BUF_TEST_PFN_QUERY \
+	_IOW(DMA_BUF_TEST_BASE, 0x4f, struct dma_buf_test_pfn_query)
+#define DMA_BUF_TEST_VMAP \
+	_IOW(DMA_BUF_TEST_BASE, 0x50, struct dma_buf_test_vmap)
+#define DMA_BUF_TEST_LIE \
+	_IOW(DMA_BUF_TEST_BASE, 0x51, struct dma_buf_test_lie)
 
 #endif /* _DMA_BUF_TEST_UAPI_H */

@@ -3,9 +3,9 @@
  * The dma-buf test device: buffers that move and that are revoked
  */
 
+#include <linux/dma-buf-pfn.h>
 #include <linux/dma-resv.h>
 #include <linux/err.h>
-#include <linux/mm.h>
 #include <linux/sched.h>
 #include <linux/ww_mutex.h>
 
@@ -55,14 +55,19 @@ static int stop_access(struct dma_buf *dmabuf, bool interruptible)
 
 	dma_resv_assert_held(dmabuf->resv);
 
+	/* CPUs too: new faults wait for the lock that we hold. */
 	dma_buf_invalidate_mappings(dmabuf);
-	/* New faults wait for the lock that we hold. */
-	unmap_mapping_range(dmabuf->file->f_mapping, 0, 0, 1);
 
 	ret = dma_resv_wait_timeout(dmabuf->resv, DMA_RESV_USAGE_BOOKKEEP,
 				    interruptible, MAX_SCHEDULE_TIMEOUT);
 	if (ret < 0)
 		return ret;
+
+	/* It knows of the mappings, and we have none. */
+	if (buf->flags & DMA_BUF_TEST_CORE_MAPS) {
+		dma_buf_stop_mappings(dmabuf);
+		return 0;
+	}
 
 	/*
 	 * The last chance for what devices have written to bounce buffers. An
@@ -75,7 +80,55 @@ static int stop_access(struct dma_buf *dmabuf, bool interruptible)
 	return 0;
 }
 
-/* Swaps *@backing, the new memory, with the old. */
+/* Is an importer, though told to, not done with the memory from before? */
+static bool is_late(const struct dma_buf_attachment *attach)
+{
+	const struct dma_buf_pfn_mapping *pfn;
+	const struct dma_buf_mapping *mapping;
+
+	list_for_each_entry(mapping, &attach->mappings, node)
+		if (mapping->stale)
+			return true;
+	list_for_each_entry(pfn, &attach->pfn_mappings, node)
+		if (pfn->stale)
+			return true;
+	return false;
+}
+
+/**
+ * dbt_buffer_free_old - give back the memory from before moves
+ * @dmabuf:	a buffer of ours; nothing is done while an importer is late
+ *
+ * Context: Process context. Holds the reservation lock.
+ */
+void dbt_buffer_free_old(struct dma_buf *dmabuf)
+{
+	struct dbt_buffer *buf = dmabuf->priv;
+	struct dma_buf_attachment *attach;
+
+	dma_resv_assert_held(dmabuf->resv);
+
+	list_for_each_entry(attach, &dmabuf->attachments, node)
+		if (is_late(attach))
+			return;
+	dbt_backing_put_all(&buf->old);
+}
+
+/*
+ * Does anybody have a mapping that the core can't stop? An importer without
+ * invalidate_mappings should have pinned.
+ */
+static bool has_unstoppable(const struct dma_buf *dmabuf)
+{
+	struct dma_buf_attachment *attach;
+
+	list_for_each_entry(attach, &dmabuf->attachments, node)
+		if (!is_told(attach) && !list_empty(&attach->mappings))
+			return true;
+	return false;
+}
+
+/* Swaps *@backing, the new memory, with NULL. */
 static int move_locked(struct dma_buf *dmabuf, struct dbt_backing **backing)
 {
 	struct dbt_buffer *buf = dmabuf->priv;
@@ -86,7 +139,9 @@ static int move_locked(struct dma_buf *dmabuf, struct dbt_backing **backing)
 
 	if (dma_buf_revoke_state(dmabuf))
 		return -ENODEV;
-	if (atomic_read(&buf->counts.pins) || buf->vaddr)
+	if (atomic_read(&buf->counts.pins) || dmabuf->vmapping_counter)
+		return -EBUSY;
+	if (buf->flags & DMA_BUF_TEST_CORE_MAPS && has_unstoppable(dmabuf))
 		return -EBUSY;
 
 	ret = stop_access(dmabuf, true);
@@ -94,7 +149,9 @@ static int move_locked(struct dma_buf *dmabuf, struct dbt_backing **backing)
 		return ret;
 
 	dbt_backing_copy(*backing, buf->backing);
-	swap(*backing, buf->backing);
+	list_add(&buf->backing->node, &buf->old);
+	buf->backing = no_free_ptr(*backing);
+	dbt_buffer_free_old(dmabuf);
 
 	/* Also of importers that mapped without a pin and can't be told. */
 	list_for_each_entry(map, &buf->mappings, node)
@@ -123,8 +180,9 @@ static long buffer_move(struct dma_buf *dmabuf)
 		ret = move_locked(dmabuf, &backing);
 		unlock_with_ticket(dmabuf, &ticket);
 	}
-	/* The old memory, or the new if the buffer has stayed. */
-	dbt_backing_put(backing);
+	/* The buffer has stayed where it is. */
+	if (backing)
+		dbt_backing_put(backing);
 	return ret;
 }
 

@@ -7,11 +7,9 @@
 #include <linux/dma-resv.h>
 #include <linux/err.h>
 #include <linux/fcntl.h>
-#include <linux/iosys-map.h>
 #include <linux/mm.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
-#include <linux/vmalloc.h>
 
 #include "test-device.h"
 
@@ -24,11 +22,15 @@
  *
  * What an importer maps keeps the pages that it was made for until it is
  * unmapped, wherever the buffer is by then. So an importer that is late reads
- * old content and never memory of somebody else.
+ * old content and never memory of somebody else. If the core maps, or if the
+ * importer has a PFN mapping, nobody tells the exporter of its end. Old pages are
+ * kept then until it sees that no mapping is left from before a move: at the next
+ * move, when an importer detaches, or when the buffer goes.
  *
  * The reservation lock protects where the buffer is and what is mapped. Pages
- * are mapped to the CPU by the fault handler in exporter-mmap.c only, under that
- * lock, so a move that has zapped the entries finds none until it unlocks.
+ * are mapped to the CPU by the core only, which asks for them by the op in
+ * exporter-pfn.c under that lock, so a move that has zapped the entries finds none
+ * until it unlocks.
  *
  * Each op counts its calls, for %DMA_BUF_TEST_BUFFER_INFO.
  */
@@ -38,7 +40,7 @@
 #define DBT_EXPORT_FLAGS						\
 	(DMA_BUF_TEST_HAS_PIN | DMA_BUF_TEST_MMAP_INSERT_PAGE |		\
 	 DMA_BUF_TEST_FAIL_ATTACH | DMA_BUF_TEST_FAIL_PIN |		\
-	 DMA_BUF_TEST_FAIL_MAP)
+	 DMA_BUF_TEST_FAIL_MAP | DMA_BUF_TEST_CORE_MAPS)
 
 static int buffer_attach(struct dma_buf *dmabuf,
 			 struct dma_buf_attachment *attach)
@@ -57,6 +59,10 @@ static void buffer_detach(struct dma_buf *dmabuf,
 	struct dbt_buffer *buf = dmabuf->priv;
 
 	atomic_inc(&buf->counts.detaches);
+
+	dma_resv_lock(dmabuf->resv, NULL);
+	dbt_buffer_free_old(dmabuf);
+	dma_resv_unlock(dmabuf->resv);
 }
 
 static int buffer_pin(struct dma_buf_attachment *attach)
@@ -82,64 +88,46 @@ static void buffer_unpin(struct dma_buf_attachment *attach)
 	atomic_inc(&buf->counts.unpin_calls);
 }
 
-static int buffer_vmap(struct dma_buf *dmabuf, struct iosys_map *map)
-{
-	struct dbt_buffer *buf = dmabuf->priv;
-
-	dma_resv_assert_held(dmabuf->resv);
-
-	buf->vaddr = vmap(buf->backing->pages, buf->backing->nr_pages, VM_MAP,
-			  PAGE_KERNEL);
-	if (!buf->vaddr)
-		return -ENOMEM;
-	iosys_map_set_vaddr(map, buf->vaddr);
-	return 0;
-}
-
-static void buffer_vunmap(struct dma_buf *dmabuf, struct iosys_map *map)
-{
-	struct dbt_buffer *buf = dmabuf->priv;
-
-	dma_resv_assert_held(dmabuf->resv);
-
-	vunmap(buf->vaddr);
-	buf->vaddr = NULL;
-}
-
 static void buffer_free(struct dbt_buffer *buf)
 {
+	dbt_backing_put_all(&buf->old);
 	dbt_backing_put(buf->backing);
 	kfree(buf);
 }
 
 static void buffer_release(struct dma_buf *dmabuf)
 {
-	buffer_free(dmabuf->priv);
+	struct dbt_buffer *buf = dmabuf->priv;
+
+	if (dbt_is_mmio(buf->kind))
+		dbt_mmio_del_buffer(buf);
+	buffer_free(buf);
 }
 
-#define DBT_OPS								\
-	.attach			= buffer_attach,			\
-	.detach			= buffer_detach,			\
-	.map_dma_buf		= dbt_buffer_map,			\
-	.unmap_dma_buf		= dbt_buffer_unmap,			\
-	.begin_cpu_access	= dbt_buffer_begin_cpu_access,		\
-	.end_cpu_access		= dbt_buffer_end_cpu_access,		\
-	.mmap			= dbt_buffer_mmap,			\
-	.huge_mmap		= true,					\
-	.vmap			= buffer_vmap,				\
-	.vunmap			= buffer_vunmap,			\
-	.release		= buffer_release
+static void set_ops(struct dbt_buffer *buf)
+{
+	buf->ops = (struct dma_buf_ops) {
+		.attach			= buffer_attach,
+		.detach			= buffer_detach,
+		.pfn_range		= dbt_buffer_pfn_range,
+		.huge_mmap		= true,
+		.release		= buffer_release,
+	};
 
-static const struct dma_buf_ops dbt_ops = {
-	DBT_OPS,
-};
-
-/* What is offered by default depends on whether these two are there. */
-static const struct dma_buf_ops dbt_pin_ops = {
-	DBT_OPS,
-	.pin			= buffer_pin,
-	.unpin			= buffer_unpin,
-};
+	if (!(buf->flags & DMA_BUF_TEST_CORE_MAPS)) {
+		buf->ops.map_dma_buf = dbt_buffer_map;
+		buf->ops.unmap_dma_buf = dbt_buffer_unmap;
+		buf->ops.begin_cpu_access = dbt_buffer_begin_cpu_access;
+		buf->ops.end_cpu_access = dbt_buffer_end_cpu_access;
+	}
+	/* What is offered by default depends on whether these two are there. */
+	if (buf->flags & DMA_BUF_TEST_HAS_PIN) {
+		buf->ops.pin = buffer_pin;
+		buf->ops.unpin = buffer_unpin;
+	}
+	if (buf->flags & DMA_BUF_TEST_MMAP_INSERT_PAGE)
+		buf->ops.mmap = dbt_buffer_mmap;
+}
 
 /**
  * dbt_buffer_get - a buffer of ours
@@ -154,7 +142,7 @@ struct dma_buf *dbt_buffer_get(int fd)
 
 	if (IS_ERR(dmabuf))
 		return dmabuf;
-	if (dmabuf->ops == &dbt_ops || dmabuf->ops == &dbt_pin_ops)
+	if (dmabuf->ops->release == buffer_release)
 		return dmabuf;
 
 	dma_buf_put(dmabuf);
@@ -173,7 +161,11 @@ static struct dma_buf *buffer_export(const struct dma_buf_test_export *arg)
 
 	buf->kind = arg->backing;
 	buf->flags = arg->flags;
+	if (dbt_is_mmio(buf->kind))
+		buf->flags |= DMA_BUF_TEST_CORE_MAPS;
+	set_ops(buf);
 	INIT_LIST_HEAD(&buf->mappings);
+	INIT_LIST_HEAD(&buf->old);
 	buf->backing = dbt_backing_alloc(arg->backing, arg->size >> PAGE_SHIFT);
 	if (IS_ERR(buf->backing)) {
 		dmabuf = ERR_CAST(buf->backing);
@@ -181,14 +173,23 @@ static struct dma_buf *buffer_export(const struct dma_buf_test_export *arg)
 		return dmabuf;
 	}
 
-	info.ops = arg->flags & DMA_BUF_TEST_HAS_PIN ? &dbt_pin_ops : &dbt_ops;
+	info.ops = &buf->ops;
 	info.size = arg->size;
 	info.flags = arg->open_flags & O_ACCMODE;
 	info.modes = arg->modes;
+	info.cpu_access = DMA_BUF_CPU_VMAP;
+	if (!buf->ops.mmap)
+		info.cpu_access |= DMA_BUF_CPU_MMAP;
 	info.priv = buf;
 	dmabuf = dma_buf_export(&info);
-	if (IS_ERR(dmabuf))
+	if (IS_ERR(dmabuf)) {
 		buffer_free(buf);
+		return dmabuf;
+	}
+
+	buf->dmabuf = dmabuf;
+	if (dbt_is_mmio(buf->kind))
+		dbt_mmio_add_buffer(buf);
 	return dmabuf;
 }
 
@@ -203,14 +204,20 @@ static bool export_is_valid(const struct dma_buf_test_export *arg)
 	u64 unit = arg->backing == DMA_BUF_TEST_HUGE ? PMD_SIZE : PAGE_SIZE;
 	u32 accmode = arg->open_flags & O_ACCMODE;
 
-	if (arg->backing > DMA_BUF_TEST_DMA_NONCONTIGUOUS)
+	if (arg->backing > DMA_BUF_TEST_MMIO_WC)
 		return false;
 	if (is_dma_api(arg) && (arg->modes || arg->flags))
+		return false;
+	if (dbt_is_mmio(arg->backing) &&
+	    arg->flags & (DMA_BUF_TEST_FAIL_MAP | DMA_BUF_TEST_MMAP_INSERT_PAGE))
 		return false;
 	if (!arg->size || arg->size > DBT_MAX_SIZE ||
 	    !IS_ALIGNED(arg->size, unit))
 		return false;
 	if (arg->flags & ~DBT_EXPORT_FLAGS)
+		return false;
+	if (arg->flags & DMA_BUF_TEST_FAIL_MAP &&
+	    arg->flags & DMA_BUF_TEST_CORE_MAPS)
 		return false;
 	if (arg->open_flags & ~(O_ACCMODE | O_CLOEXEC))
 		return false;
@@ -256,9 +263,8 @@ long dbt_ioctl_buffer_info(struct dbt_file *file, union dbt_arg *arg)
 	info->unpin_calls = atomic_read(&buf->counts.unpin_calls);
 	info->map_calls = atomic_read(&buf->counts.map_calls);
 	info->unmap_calls = atomic_read(&buf->counts.unmap_calls);
-	info->mmap_calls = atomic_read(&buf->counts.mmap_calls);
 	info->moves = atomic_read(&buf->counts.moves);
-	info->faults = atomic_read(&buf->counts.faults);
+	info->asks = atomic_read(&buf->counts.asks);
 	dma_buf_put(dmabuf);
 	return 0;
 }

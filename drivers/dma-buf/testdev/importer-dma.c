@@ -102,6 +102,11 @@ static int importer_access(struct dbt_importer *imp, u64 offset, void **data,
 	if (ret)
 		return ret;
 
+	if (!imp->attach->dev) {
+		ret = dbt_pfn_copy(imp, offset, *data, length, write);
+		goto out;
+	}
+
 	ret = dbt_importer_map(imp);
 	if (ret)
 		goto out;
@@ -148,7 +153,7 @@ long dbt_ioctl_dma(struct dbt_file *file, union dbt_arg *arg)
 	size = imp->dmabuf->size;
 	if (dma->offset > size || dma->length > size - dma->offset)
 		return -ERANGE;
-	if (!dbt_device_is_direct(imp->attach->dev))
+	if (imp->attach->dev && !dbt_device_is_direct(imp->attach->dev))
 		return -EOPNOTSUPP;
 
 	void *data __free(kvfree) = kvmalloc(dma->length, GFP_KERNEL);

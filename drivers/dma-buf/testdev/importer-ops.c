@@ -61,6 +61,15 @@ int dbt_importer_map(struct dbt_importer *imp)
 	return 0;
 }
 
+/* What it was told to drop */
+static void drop_invalid(struct dbt_importer *imp)
+{
+	if (imp->sgt && !imp->valid)
+		dbt_importer_drop(imp);
+	if (imp->pfn.open && !imp->pfn.valid)
+		dbt_pfn_close(imp);
+}
+
 /**
  * dbt_importer_invalidate - &dma_buf_attach_ops.invalidate_mappings
  * @attach:	attachment of an importer. &dbt_importer.attach may not be set
@@ -76,9 +85,10 @@ void dbt_importer_invalidate(struct dma_buf_attachment *attach)
 
 	scoped_guard(mutex, &imp->lock) {
 		imp->invalidates++;
-		if (!imp->valid)
+		if (!imp->valid && !imp->pfn.valid)
 			return;
 		imp->valid = false;
+		imp->pfn.valid = false;
 	}
 
 	if (imp->flags & DMA_BUF_TEST_UNMAP_NEVER)
@@ -91,7 +101,7 @@ void dbt_importer_invalidate(struct dma_buf_attachment *attach)
 		mod_delayed_work(system_dfl_wq, &imp->late,
 				 msecs_to_jiffies(imp->delay_ms));
 	else
-		dbt_importer_drop(imp);
+		drop_invalid(imp);
 }
 
 /**
@@ -108,8 +118,7 @@ void dbt_importer_late(struct work_struct *work)
 
 	dma_resv_lock(resv, NULL);
 	/* It may have been unmapped, and even mapped again, meanwhile. */
-	if (imp->sgt && !imp->valid)
-		dbt_importer_drop(imp);
+	drop_invalid(imp);
 	dma_resv_unlock(resv);
 }
 
@@ -167,6 +176,14 @@ static int do_unmap(struct dbt_importer *imp)
 	return 0;
 }
 
+static int do_pfn_close(struct dbt_importer *imp)
+{
+	if (!imp->pfn.open)
+		return -EINVAL;
+	dbt_pfn_close(imp);
+	return 0;
+}
+
 /* Let an importer do something under the reservation lock */
 static long with_importer(struct dbt_file *file, u32 id,
 			  int (*func)(struct dbt_importer *imp))
@@ -208,6 +225,11 @@ long dbt_ioctl_unmap(struct dbt_file *file, union dbt_arg *arg)
 	return with_importer(file, arg->importer.id, do_unmap);
 }
 
+long dbt_ioctl_pfn_close(struct dbt_file *file, union dbt_arg *arg)
+{
+	return with_importer(file, arg->importer.id, do_pfn_close);
+}
+
 long dbt_ioctl_importer_info(struct dbt_file *file, union dbt_arg *arg)
 {
 	struct dma_buf_test_importer_info *info = &arg->importer_info;
@@ -226,6 +248,10 @@ long dbt_ioctl_importer_info(struct dbt_file *file, union dbt_arg *arg)
 	info->invalidates = imp->invalidates;
 	info->maps = imp->maps;
 	info->unmaps = imp->unmaps;
+	info->pfn = !imp->pfn.open ? 0 : imp->pfn.valid ? 1 : 2;
+	info->pfn_write = imp->pfn.open && imp->pfn.write;
+	info->pfn_opens = imp->pfn.opens;
+	info->pfn_closes = imp->pfn.closes;
 	if (imp->valid) {
 		info->ranges = imp->sgt->nents;
 		info->address = sg_dma_address(imp->sgt->sgl);

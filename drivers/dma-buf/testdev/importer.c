@@ -16,7 +16,8 @@
  * %DMA_BUF_TEST_ATTACH makes an importer, which does what it is told: map, pin,
  * let its device read and write, and unmap soon, late or never when the
  * exporter takes the buffer away. It has attach ops of its own, so each can
- * accept other modes.
+ * accept other modes. With %DMA_BUF_TEST_NO_DEVICE it has no device to map for, and
+ * goes by the PFNs that the exporter tells.
  *
  * Its state is changed with the reservation lock of the dma-buf and
  * &dbt_importer.lock held. The latter nests inside the former, as
@@ -72,6 +73,8 @@ static void importer_release(struct kref *refs)
 		dma_resv_lock(dmabuf->resv, NULL);
 		if (imp->sgt)
 			dbt_importer_drop(imp);
+		if (imp->pfn.open)
+			dbt_pfn_close(imp);
 		while (imp->pins)
 			dbt_importer_unpin(imp);
 		dma_resv_unlock(dmabuf->resv);
@@ -125,7 +128,12 @@ static struct dma_buf_attachment *importer_attach(struct dbt_importer *imp,
 	if (imp->flags & DMA_BUF_TEST_STATIC)
 		return dma_buf_attach(imp->dmabuf, dev);
 
-	attach = dma_buf_dynamic_attach(imp->dmabuf, dev, &imp->ops, imp);
+	if (dev)
+		attach = dma_buf_dynamic_attach(imp->dmabuf, dev, &imp->ops,
+						imp);
+	else
+		attach = dma_buf_pfn_attach(imp->dmabuf, "dma_buf_test",
+					    &imp->ops, imp);
 	if (IS_ERR(attach))
 		return attach;
 
@@ -208,6 +216,10 @@ static bool attach_is_valid(const struct dma_buf_test_attach *arg)
 		return false;
 	if (flags & DMA_BUF_TEST_STATIC &&
 	    (arg->modes || flags & ~(DMA_BUF_TEST_STATIC | DMA_BUF_TEST_LEAK)))
+		return false;
+	if (arg->device == DMA_BUF_TEST_NO_DEVICE &&
+	    (!arg->modes ||
+	     flags & (DMA_BUF_TEST_STATIC | DMA_BUF_TEST_BUSY)))
 		return false;
 	if (flags & DBT_UNMAP_FLAGS && !(flags & DMA_BUF_TEST_INVALIDATE))
 		return false;

@@ -18,10 +18,15 @@ static_assert(sizeof(struct dma_buf_test_export) == 24);
 static_assert(sizeof(struct dma_buf_test_attach) == 20);
 static_assert(sizeof(struct dma_buf_test_importer) == 4);
 static_assert(sizeof(struct dma_buf_test_dma) == 32);
-static_assert(sizeof(struct dma_buf_test_importer_info) == 40);
+static_assert(sizeof(struct dma_buf_test_vmap) == 32);
+static_assert(sizeof(struct dma_buf_test_importer_info) == 56);
+static_assert(sizeof(struct dma_buf_test_pfn_open) == 8);
+static_assert(sizeof(struct dma_buf_test_pfn_range) == 40);
+static_assert(sizeof(struct dma_buf_test_pfn_query) == 40);
 static_assert(sizeof(struct dma_buf_test_buffer) == 4);
+static_assert(sizeof(struct dma_buf_test_lie) == 8);
 static_assert(sizeof(struct dma_buf_test_revoke) == 8);
-static_assert(sizeof(struct dma_buf_test_buffer_info) == 48);
+static_assert(sizeof(struct dma_buf_test_buffer_info) == 44);
 static_assert(sizeof(struct dma_buf_test_dma_mask) == 8);
 
 static int dbt_open(struct inode *inode, struct file *filp)
@@ -61,7 +66,12 @@ static const struct dbt_ioctl {
 	{ DMA_BUF_TEST_UNMAP,		dbt_ioctl_unmap },
 	{ DMA_BUF_TEST_DMA,		dbt_ioctl_dma },
 	{ DMA_BUF_TEST_IMPORTER_INFO,	dbt_ioctl_importer_info },
+	{ DMA_BUF_TEST_PFN_OPEN,	dbt_ioctl_pfn_open },
+	{ DMA_BUF_TEST_PFN_CLOSE,	dbt_ioctl_pfn_close },
+	{ DMA_BUF_TEST_PFN_QUERY,	dbt_ioctl_pfn_query },
+	{ DMA_BUF_TEST_VMAP,		dbt_ioctl_vmap },
 	{ DMA_BUF_TEST_MOVE,		dbt_ioctl_move },
+	{ DMA_BUF_TEST_LIE,		dbt_ioctl_lie },
 	{ DMA_BUF_TEST_REVOKE,		dbt_ioctl_revoke },
 	{ DMA_BUF_TEST_BUFFER_INFO,	dbt_ioctl_buffer_info },
 	{ DMA_BUF_TEST_SET_DMA_MASK,	dbt_ioctl_dma_mask },
@@ -121,11 +131,17 @@ static int __init dbt_init(void)
 	if (ret)
 		goto err_devices;
 
-	ret = misc_register(&dbt_misc);
+	ret = dbt_mmio_register();
 	if (ret)
 		goto err_dma;
+
+	ret = misc_register(&dbt_misc);
+	if (ret)
+		goto err_mmio;
 	return 0;
 
+err_mmio:
+	dbt_mmio_unregister();
 err_dma:
 	dbt_dma_unregister();
 err_devices:
@@ -138,6 +154,7 @@ module_init(dbt_init);
 static void __exit dbt_exit(void)
 {
 	misc_deregister(&dbt_misc);
+	dbt_mmio_unregister();
 	dbt_dma_unregister();
 	dbt_devices_unregister();
 }

@@ -9,6 +9,7 @@
 #include <linux/atomic.h>
 #include <linux/cleanup.h>
 #include <linux/dma-buf.h>
+#include <linux/dma-buf-pfn.h>
 #include <linux/kref.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
@@ -35,7 +36,11 @@ union dbt_arg {
 	struct dma_buf_test_importer importer;
 	struct dma_buf_test_dma dma;
 	struct dma_buf_test_importer_info importer_info;
+	struct dma_buf_test_pfn_open pfn_open;
+	struct dma_buf_test_pfn_query pfn_query;
+	struct dma_buf_test_vmap vmap;
 	struct dma_buf_test_buffer buffer;
+	struct dma_buf_test_lie lie;
 	struct dma_buf_test_revoke revoke;
 	struct dma_buf_test_buffer_info buffer_info;
 	struct dma_buf_test_dma_mask dma_mask;
@@ -47,6 +52,14 @@ union dbt_arg {
  */
 struct dbt_backing {
 	struct kref refs;
+	struct list_head node;	/* in &dbt_buffer.old */
+	u32 kind;
+	/* Of a PCI device's memory, which has no pages */
+	struct {
+		void __iomem *vaddr;
+		unsigned long pfn;
+	} mmio;
+	unsigned long row;	/* pages of a physical range */
 	unsigned long nr_pages;
 	struct page *pages[] __counted_by(nr_pages);
 };
@@ -55,11 +68,17 @@ struct dbt_backing {
 struct dbt_buffer {
 	u32 kind;
 	u32 flags;
+	struct dma_buf_ops ops;
+	struct dma_buf *dmabuf;
+	struct list_head node;	/* of those in a PCI device's memory */
 
 	/* The reservation lock protects these. */
 	struct dbt_backing *backing;
 	struct list_head mappings;
-	void *vaddr;
+	u32 lie;
+	bool turned;
+	/* Memory from before a move that importers may still be at */
+	struct list_head old;
 
 	/* Some ops are called without a lock. */
 	struct {
@@ -71,9 +90,8 @@ struct dbt_buffer {
 		atomic_t unpin_calls;
 		atomic_t map_calls;
 		atomic_t unmap_calls;
-		atomic_t mmap_calls;
 		atomic_t moves;
-		atomic_t faults;
+		atomic_t asks;
 	} counts;
 };
 
@@ -123,6 +141,14 @@ struct dbt_importer {
 	u32 invalidates;
 	u32 maps;
 	u32 unmaps;
+	struct {
+		struct dma_buf_pfn_mapping mapping;
+		bool open;
+		bool valid;
+		bool write;
+		u32 opens;
+		u32 closes;
+	} pfn;
 };
 
 /* device.c */
@@ -137,7 +163,22 @@ long dbt_ioctl_dma_mask(struct dbt_file *file, union dbt_arg *arg);
 struct dbt_backing *dbt_backing_alloc(u32 kind, unsigned long nr_pages);
 struct dbt_backing *dbt_backing_get(struct dbt_backing *backing);
 void dbt_backing_put(struct dbt_backing *backing);
+void dbt_backing_put_all(struct list_head *backings);
+int dbt_backing_range(const struct dbt_backing *backing, pgoff_t index,
+		      struct dma_buf_pfn_range *range);
 void dbt_backing_copy(struct dbt_backing *to, const struct dbt_backing *from);
+
+/* mmio.c */
+int dbt_mmio_register(void);
+void dbt_mmio_unregister(void);
+bool dbt_is_mmio(u32 kind);
+int dbt_mmio_alloc(struct dbt_backing *backing);
+void dbt_mmio_free(struct dbt_backing *backing);
+void dbt_mmio_copy(struct dbt_backing *to, const struct dbt_backing *from);
+int dbt_mmio_range(const struct dbt_backing *backing,
+		   struct dma_buf_pfn_range *range);
+void dbt_mmio_add_buffer(struct dbt_buffer *buf);
+void dbt_mmio_del_buffer(struct dbt_buffer *buf);
 
 /* dma-api.c */
 int dbt_dma_register(void);
@@ -170,7 +211,13 @@ int dbt_buffer_end_cpu_access(struct dma_buf *dmabuf,
 /* exporter-mmap.c */
 int dbt_buffer_mmap(struct dma_buf *dmabuf, struct vm_area_struct *vma);
 
+/* exporter-pfn.c */
+int dbt_buffer_pfn_range(struct dma_buf *dmabuf, pgoff_t index,
+			 struct dma_buf_pfn_range *range);
+long dbt_ioctl_lie(struct dbt_file *file, union dbt_arg *arg);
+
 /* exporter-move.c */
+void dbt_buffer_free_old(struct dma_buf *dmabuf);
 long dbt_ioctl_move(struct dbt_file *file, union dbt_arg *arg);
 long dbt_ioctl_revoke(struct dbt_file *file, union dbt_arg *arg);
 
@@ -192,6 +239,7 @@ long dbt_ioctl_pin(struct dbt_file *file, union dbt_arg *arg);
 long dbt_ioctl_unpin(struct dbt_file *file, union dbt_arg *arg);
 long dbt_ioctl_map(struct dbt_file *file, union dbt_arg *arg);
 long dbt_ioctl_unmap(struct dbt_file *file, union dbt_arg *arg);
+long dbt_ioctl_pfn_close(struct dbt_file *file, union dbt_arg *arg);
 long dbt_ioctl_importer_info(struct dbt_file *file, union dbt_arg *arg);
 
 /* importer-job.c */
@@ -201,6 +249,16 @@ int dbt_job_start(struct dbt_importer *imp, u64 offset, void *data,
 bool dbt_job_is_busy(struct dbt_importer *imp);
 void dbt_job_wait(struct dbt_importer *imp);
 void dbt_job_end(struct dbt_importer *imp);
+
+/* importer-pfn.c */
+void dbt_pfn_close(struct dbt_importer *imp);
+int dbt_pfn_copy(struct dbt_importer *imp, u64 offset, void *data,
+		 size_t length, bool write);
+long dbt_ioctl_pfn_open(struct dbt_file *file, union dbt_arg *arg);
+long dbt_ioctl_pfn_query(struct dbt_file *file, union dbt_arg *arg);
+
+/* importer-vmap.c */
+long dbt_ioctl_vmap(struct dbt_file *file, union dbt_arg *arg);
 
 /* importer-dma.c */
 int dbt_dma_copy(struct dbt_importer *imp, u64 offset, void *data,

@@ -130,9 +130,10 @@ int v4l2_open_output(const char *driver, int nr, __u32 *type);
 /* The smallest that a queue of @type takes. Return: 0 or -errno. */
 int v4l2_set_smallest_picture(int video, __u32 type);
 
-/* exporters_testdev.c */
+/* exporters_testdev.c; the device of the last is a backing */
 extern const struct exporter_kind dma_coherent_exporter;
 extern const struct exporter_kind dma_noncontiguous_exporter;
+extern const struct exporter_kind testdev_exporter;
 
 /* exporters_list.c: no special hardware needed. The last one has no name. */
 extern const struct exporter all_exporters[];

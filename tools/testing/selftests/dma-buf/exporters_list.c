@@ -28,8 +28,10 @@ const struct exporter all_exporters[] = {
 		.exp_name = "system",
 		.fixtures = FOR_MAPPING | FOR_READONLY | FOR_STRESS | FOR_MODES,
 		.pages = CHUNKS,
+		/* The core's mmap: a page table */
+		.pages_per_fault = PAGE_TABLE_PAGES,
 	}, {
-		/* One call of remap_pfn_range() maps all of it. */
+		/* All of it is one range. */
 		.name = "system_heap",
 		.variant = "system_heap_chunk",
 		.kind = &heap_exporter,
@@ -37,12 +39,13 @@ const struct exporter all_exporters[] = {
 		.exp_name = "system",
 		.fixtures = FOR_READONLY,
 		.pages = CHUNK_PAGES,
+		.pages_per_fault = PAGE_TABLE_PAGES,
 	}, {
 		.name = "cma_heap",
 		.kind = &cma_heap_exporter,
 		.fixtures = FOR_MAPPING | FOR_READONLY | FOR_STRESS,
 		.pages = 6,
-		/* cma_heap_vm_huge_fault(): a page table */
+		/* The core's mmap: a page table */
 		.pages_per_fault = PAGE_TABLE_PAGES,
 	}, {
 		/*
@@ -61,6 +64,50 @@ const struct exporter all_exporters[] = {
 		.exp_name = "dma_buf_test",
 		.fixtures = FOR_MAPPING | FOR_READONLY | FOR_STRESS,
 		.pages = CHUNKS,
+	}, {
+		/* The core's mmap, of what the test device describes */
+		.name = "test_scattered",
+		.kind = &testdev_exporter,
+		.device = "scattered",
+		.exp_name = "dma_buf_test",
+		.fixtures = FOR_MAPPING | FOR_READONLY | FOR_STRESS,
+		.pages = CHUNKS,
+		.pages_per_fault = PAGE_TABLE_PAGES,
+	}, {
+		.name = "test_contiguous",
+		.kind = &testdev_exporter,
+		.device = "contiguous",
+		.exp_name = "dma_buf_test",
+		.fixtures = FOR_MAPPING | FOR_READONLY | FOR_STRESS,
+		.pages = CHUNKS,
+		.max_pages = 1021,	/* what the page allocator gives */
+		.pages_per_fault = PAGE_TABLE_PAGES,
+	}, {
+		.name = "test_huge",
+		.kind = &testdev_exporter,
+		.device = "huge",
+		.exp_name = "dma_buf_test",
+		.fixtures = FOR_MAPPING | FOR_READONLY | FOR_STRESS,
+		.granule = 2UL << 20,
+		.pages = 2,
+		.pages_per_fault = PAGE_TABLE_PAGES,
+	}, {
+		/* A BAR, without struct pages */
+		.name = "test_mmio",
+		.kind = &testdev_exporter,
+		.device = "mmio",
+		.exp_name = "dma_buf_test",
+		.fixtures = FOR_MAPPING | FOR_READONLY,
+		.pages = CHUNKS,
+		.pages_per_fault = PAGE_TABLE_PAGES,
+	}, {
+		.name = "test_mmio_wc",
+		.kind = &testdev_exporter,
+		.device = "mmio_wc",
+		.exp_name = "dma_buf_test",
+		.fixtures = FOR_MAPPING | FOR_READONLY | FOR_STRESS,
+		.pages = CHUNKS,
+		.pages_per_fault = PAGE_TABLE_PAGES,
 	}, {
 		/*
 		 * Each allocator of videobuf2 exports by itself, and maps all

@@ -16,6 +16,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -24,6 +25,7 @@
 #include <linux/kvm.h>
 
 #include "mmap_fixture.h"
+#include "testdev.h"
 
 #define KVM		"/dev/kvm"
 
@@ -463,6 +465,73 @@ TEST_F(mapping, kvm_munmap)
 	}
 	vm_teardown(_metadata, ctx, &vm);
 	report(ctx, "KVM guest, munmap", error_name(EFAULT));
+}
+
+/* Somebody moves the buffer, as often as it can be done. */
+struct mover {
+	pthread_t thread;
+	int dmabuf;
+	bool stop;
+	int moves;
+	int error;
+};
+
+static void *move_around(void *arg)
+{
+	struct mover *m = arg;
+	int dev = testdev_open();
+
+	while (!__atomic_load_n(&m->stop, __ATOMIC_RELAXED) && !m->error) {
+		m->error = dev < 0 ? dev : testdev_move(dev, m->dmabuf);
+		if (!m->error)
+			__atomic_add_fetch(&m->moves, 1, __ATOMIC_RELAXED);
+	}
+	close(dev);
+	return NULL;
+}
+
+static int moves_of(const struct mover *m)
+{
+	return __atomic_load_n(&m->moves, __ATOMIC_RELAXED);
+}
+
+#define MOVES		20
+#define MIN_ROUNDS	20
+
+/*
+ * What the guest had is gone with each move, and page faults on its behalf, which
+ * KVM has handled, meet the lock that a move holds.
+ */
+TEST_F(mapping, kvm_while_the_buffer_moves)
+{
+	struct context *ctx = &self->ctx;
+	struct mover m = { .dmabuf = ctx->buf.fd };
+	struct vm vm;
+	char *map;
+	int i;
+
+	/* Nobody moves the buffers of others. */
+	if (ctx->exporter->kind != &testdev_exporter)
+		return;
+	if (!has_kvm(_metadata))
+		return;
+
+	map = map_buffer(_metadata, ctx, false);
+	vm_setup(_metadata, ctx, &vm, map, 0);
+	ASSERT_EQ(0, pthread_create(&m.thread, NULL, move_around, &m));
+	for (i = 0; i < MIN_ROUNDS || moves_of(&m) < MOVES; i++) {
+		guest_stores(_metadata, ctx, &vm, CODE_STORE_FPU);
+		guest_loads(_metadata, ctx, &vm);
+		if (__atomic_load_n(&m.error, __ATOMIC_RELAXED))
+			break;
+	}
+	__atomic_store_n(&m.stop, true, __ATOMIC_RELAXED);
+	pthread_join(m.thread, NULL);
+	EXPECT_EQ(0, m.error);
+	EXPECT_EQ(-1, wrong_page(ctx->view, 0, ctx->pages, SEED));
+	vm_teardown(_metadata, ctx, &vm);
+	unmap(_metadata, map, ctx->buf.size);
+	report(ctx, "KVM guest, moves", "works");
 }
 
 /* The guest stores to the memory that the memfd has. */

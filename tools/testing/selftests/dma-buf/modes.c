@@ -790,17 +790,22 @@ TEST_F(device, importer_calls_out_of_order_are_refused)
 	close(fd);
 }
 
-/* An importer without a device can't be attached yet. */
-TEST_F(device, no_device_is_EOPNOTSUPP)
+/* An importer without a device is none of those that declare nothing. */
+TEST_F(device, no_device_needs_modes)
 {
+	static const __u32 flags[] = { STATIC, 0, CALLBACK };
 	int fd = export_pages(_metadata, &self->dev, 0, 0);
-	struct dma_buf_test_attach args = {
-		.fd = fd,
-		.device = DMA_BUF_TEST_NO_DEVICE,
-		.flags = STATIC,
-	};
+	size_t i;
 
-	EXPECT_EQ(-EOPNOTSUPP, testdev_attach(self->dev.fd, &args));
+	for (i = 0; i < ARRAY_SIZE(flags); i++) {
+		struct dma_buf_test_attach args = {
+			.fd = fd,
+			.device = DMA_BUF_TEST_NO_DEVICE,
+			.flags = flags[i],
+		};
+
+		EXPECT_EQ(-EINVAL, testdev_attach(self->dev.fd, &args));
+	}
 	EXPECT_BUFINFO_EMPTY(fd);
 	close(fd);
 }

@@ -250,10 +250,11 @@ static void sweep(struct __test_metadata *_metadata,
 		run(_metadata, s, body, nth, true);
 		ASSERT_GT(MAX_NTH, (int)nth);
 	}
-	for (call = calls; call; call = call->next)
+	for (call = calls; call; call = call->next) {
 		EXPECT_EQ(call->may_fail, !!call->errors) {
 			TH_LOG("%s", call->name);
 		}
+	}
 	/* Some are freed after a grace period of RCU. */
 	for (i = 0; i < 20 && count_objects() > objects; i++)
 		usleep(100000);
@@ -321,13 +322,14 @@ static int dma_write(struct sweep *s, __u32 id, __u64 seed)
 /* The bodies */
 
 static void make_buffer(struct __test_metadata *_metadata,
-			struct sweep *s, __u32 backing, size_t pages)
+			struct sweep *s, __u32 backing, __u32 flags,
+			size_t pages)
 {
 	struct dma_buf_query query;
 
 	s->size = pages * page_size;
 	s->dev = CALL(testdev_open());
-	s->fd = CALL(testdev_export_all(s->dev, backing, s->size));
+	s->fd = CALL(testdev_export_all(s->dev, backing, flags, s->size));
 
 	s->view = map_pages(_metadata, s->fd, 0, pages);
 	s->data = malloc(s->size);
@@ -337,16 +339,19 @@ static void make_buffer(struct __test_metadata *_metadata,
 
 	CALL(map_and_touch(s));
 	NEVER_FAILS(query_modes(s->fd, &query));
-	EXPECT_EQ((__u32)ALL, query.modes);
+	/* MMIO is never offered pinned. */
+	EXPECT_EQ((__u32)(testdev_is_mmio(backing) ? ALL & ~PINNED : ALL),
+		  query.modes);
 }
 
-static __u32 make_importer(struct __test_metadata *_metadata,
-			   struct sweep *s, __u32 modes, __u32 flags)
+static __u32 make_importer_of(struct __test_metadata *_metadata,
+			      struct sweep *s, __u32 buffer_flags, __u32 modes,
+			      __u32 flags)
 {
 	struct dma_buf_test_attach args = { .modes = modes, .flags = flags };
 	int id;
 
-	make_buffer(_metadata, s, DMA_BUF_TEST_SCATTERED, PAGES);
+	make_buffer(_metadata, s, DMA_BUF_TEST_SCATTERED, buffer_flags, PAGES);
 	args.fd = s->fd;
 	id = CALL(testdev_attach(s->dev, &args));
 	/* From here on, DMA is mapped. */
@@ -354,19 +359,25 @@ static __u32 make_importer(struct __test_metadata *_metadata,
 	return id;
 }
 
+static __u32 make_importer(struct __test_metadata *_metadata,
+			   struct sweep *s, __u32 modes, __u32 flags)
+{
+	return make_importer_of(_metadata, s, 0, modes, flags);
+}
+
 TEST_FAIL_NTH(scattered_buffer)
 {
-	make_buffer(_metadata, s, DMA_BUF_TEST_SCATTERED, PAGES);
+	make_buffer(_metadata, s, DMA_BUF_TEST_SCATTERED, 0, PAGES);
 }
 
 TEST_FAIL_NTH(contiguous_buffer)
 {
-	make_buffer(_metadata, s, DMA_BUF_TEST_CONTIGUOUS, PAGES);
+	make_buffer(_metadata, s, DMA_BUF_TEST_CONTIGUOUS, 0, PAGES);
 }
 
 TEST_FAIL_NTH(huge_buffer)
 {
-	make_buffer(_metadata, s, DMA_BUF_TEST_HUGE, 2 * huge_pages());
+	make_buffer(_metadata, s, DMA_BUF_TEST_HUGE, 0, 2 * huge_pages());
 }
 
 TEST_FAIL_NTH(static_importer)
@@ -445,6 +456,111 @@ TEST_FAIL_NTH(movable_importer)
 	NEVER_FAILS(testdev_unmap(s->dev, id));
 	NEVER_FAILS(testdev_detach(s->dev, id));
 	expect_balance(_metadata, &s->watch, s->fd);
+}
+
+TEST_FAIL_NTH(movable_importer_core_maps)
+{
+	__u32 id = make_importer_of(_metadata, s, DMA_BUF_TEST_CORE_MAPS, 0,
+				    CALLBACK | DMA_BUF_TEST_UNMAP_NEVER);
+
+	CALL(dma_write(s, id, OTHER_SEED));
+	CALL(testdev_move(s->dev, s->fd));
+	NEVER_FAILS(testdev_unmap(s->dev, id));
+	CALL(dma_read(s, id));
+	NEVER_FAILS(testdev_unmap(s->dev, id));
+	NEVER_FAILS(testdev_detach(s->dev, id));
+	expect_balance(_metadata, &s->watch, s->fd);
+}
+
+/* No device: where the buffer is, and content by that */
+static __u32 make_asking_importer(struct __test_metadata *_metadata,
+				  struct sweep *s, __u32 backing, __u32 flags)
+{
+	struct dma_buf_test_attach args = {
+		.device = DMA_BUF_TEST_NO_DEVICE,
+		.modes = ALL,
+		.flags = flags,
+	};
+
+	make_buffer(_metadata, s, backing, DMA_BUF_TEST_CORE_MAPS, PAGES);
+	args.fd = s->fd;
+	return CALL(testdev_attach(s->dev, &args));
+}
+
+static int ask(struct sweep *s, __u32 id)
+{
+	struct dma_buf_test_pfn_range ranges[PAGES];
+
+	return testdev_pfn_query(s->dev, id, 0, PAGES, ranges, PAGES);
+}
+
+static int vmap_read(struct sweep *s)
+{
+	int ret;
+
+	memset(s->data, 0, s->size);
+	ret = testdev_vmap_read(s->dev, s->fd, 0, s->data, s->size);
+	if (ret)
+		return ret;
+	return wrong_page(s->data, 0, s->size / page_size, s->seed) ==
+	       -1 ? 0 : -EILSEQ;
+}
+
+/*
+ * A mapping that is opened for the read stays, and another call looks anew. Not
+ * all of the buffer: for a large copy, memory is found even if kmalloc() fails.
+ */
+static int asking_read(struct sweep *s, __u32 id)
+{
+	__u64 word = 0;
+	int ret = testdev_read(s->dev, id, 0, &word, sizeof(word));
+
+	testdev_pfn_close(s->dev, id);
+	if (ret)
+		return ret;
+	return word == page_mark(s->seed, 0) ? 0 : -EILSEQ;
+}
+
+static void ask_for_everything(struct __test_metadata *_metadata,
+			       struct sweep *s, __u32 id)
+{
+	int nr;
+
+	NEVER_FAILS(testdev_pfn_open(s->dev, id, true));
+	nr = CALL(ask(s, id));
+	EXPECT_LT(0, nr);
+	CALL(testdev_move(s->dev, s->fd));
+	NEVER_FAILS(testdev_pfn_close(s->dev, id));
+	CALL(asking_read(s, id));
+	CALL(vmap_read(s));
+	NEVER_FAILS(testdev_detach(s->dev, id));
+	expect_balance(_metadata, &s->watch, s->fd);
+}
+
+TEST_FAIL_NTH(importer_that_asks)
+{
+	__u32 id = make_asking_importer(_metadata, s, DMA_BUF_TEST_SCATTERED,
+					CALLBACK | DMA_BUF_TEST_UNMAP_NEVER);
+
+	ask_for_everything(_metadata, s, id);
+}
+
+TEST_FAIL_NTH(importer_that_asks_for_mmio)
+{
+	struct dma_buf_test_export probe = {
+		.size = page_size,
+		.backing = DMA_BUF_TEST_MMIO_WC,
+		.open_flags = O_RDWR | O_CLOEXEC,
+	};
+	int fd = testdev_export(s->watch.fd, &probe);
+	__u32 id;
+
+	if (fd == -ENODEV)
+		SKIP(return, "no PCI device with memory");
+	close(fd);
+	id = make_asking_importer(_metadata, s, DMA_BUF_TEST_MMIO_WC,
+				  CALLBACK | DMA_BUF_TEST_UNMAP_NEVER);
+	ask_for_everything(_metadata, s, id);
 }
 
 TEST_FAIL_NTH(importer_with_an_old_mapping)

@@ -141,7 +141,7 @@ buffer_info(struct __test_metadata *_metadata, struct testdev *dev, int fd)
 	return info;
 }
 
-/* All counters of a buffer but the one of page faults, and of an importer */
+/* All counters of a buffer but the one of asks, and of an importer */
 
 #define EXPECT_BUFFER(dev, buf, ...) do {				\
 	struct dma_buf_test_buffer_info _info =				\
@@ -156,7 +156,6 @@ buffer_info(struct __test_metadata *_metadata, struct testdev *dev, int fd)
 	EXPECT_EQ(_want.unpin_calls, _info.unpin_calls);		\
 	EXPECT_EQ(_want.map_calls, _info.map_calls);			\
 	EXPECT_EQ(_want.unmap_calls, _info.unmap_calls);		\
-	EXPECT_EQ(_want.mmap_calls, _info.mmap_calls);			\
 	EXPECT_EQ(_want.moves, _info.moves);				\
 } while (0)
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * A dma-buf that moves all the time while threads use it: by CPU mappings of
- * their own and by one that they share, by importers of their own and by one
- * that they share, and by some that come and go.
+ * their own and by one that they share, by mappings of the kernel, by importers of
+ * their own and by one that they share, by one that asks where the buffer is, and
+ * by some that come and go.
  *
  * Each page begins and ends with a mark that never changes. Behind the first
  * one is a counter, and each page has an owner, a thread that increments it: by
@@ -32,11 +33,12 @@
 #define BUSY_MS		5
 
 #define CPU_OWNERS	2
-#define DMA_OWNERS	2
+#define DMA_OWNERS	2	/* of these, one by what it is told of the place */
 #define OWNERS		(CPU_OWNERS + DMA_OWNERS)
 #define READERS		2
+#define KERNEL_READERS	2
 #define SHARERS		2
-#define MAX_WORKERS	(OWNERS + READERS + SHARERS + 2)
+#define MAX_WORKERS	(OWNERS + READERS + KERNEL_READERS + SHARERS + 2)
 
 /* Words of a page */
 #define MARK		0
@@ -70,7 +72,7 @@ struct team {
 	unsigned int busy;	/* workers, without the one that moves */
 	bool stop;		/* one has failed */
 	unsigned int moves;
-	unsigned int refused;	/* moves, because of a pin */
+	unsigned int refused;	/* moves, because of a pin or a vmap */
 };
 
 static bool stopped(struct team *team)
@@ -244,6 +246,36 @@ static void read_by_cpu(struct worker *w)
 	}
 }
 
+/* By the kernel: its copy from a CPU mapping, and a mapping of its own */
+static void read_by_kernel(struct worker *w)
+{
+	struct team *team = w->team;
+	__u64 first, last;
+	int round, pipe_fd[2];
+	size_t page;
+
+	if (pipe(pipe_fd))
+		give_up(w, "pipe: %d", errno);
+	for (round = 0; round < team->rounds && !stopped(team); round++) {
+		page = below(w, team->pages);
+		check(w, "vmap", testdev_vmap_read(team->dev.fd, team->fd,
+						   page * page_size, &first,
+						   sizeof(first)), 0);
+		page = below(w, team->pages);
+		check(w, "vmap", testdev_vmap_read(team->dev.fd, team->fd,
+						   page * page_size, &first,
+						   sizeof(first)), 0);
+		if (write(pipe_fd[1], team->map + (page + 1) * page_size -
+			  sizeof(last), sizeof(last)) != sizeof(last))
+			give_up(w, "write from page %zu: %d", page, errno);
+		if (read(pipe_fd[0], &last, sizeof(last)) != sizeof(last))
+			give_up(w, "read: %d", errno);
+		check_mark(w, page, first, last);
+	}
+	close(pipe_fd[0]);
+	close(pipe_fd[1]);
+}
+
 /* By devices */
 
 static void read_mark(struct worker *w, int dev, __u32 id)
@@ -286,8 +318,40 @@ static __u32 attach_movable(struct worker *w, int dev)
 	return id;
 }
 
-static void own_by_dma(struct worker *w)
+/* One without a device, which asks where the buffer is */
+static __u32 attach_asking(struct worker *w, int dev)
 {
+	static const __u32 modes[] = { MOVABLE, PINNED | MOVABLE, ALL };
+	struct dma_buf_test_attach args = {
+		.fd = w->team->fd,
+		.device = DMA_BUF_TEST_NO_DEVICE,
+		.modes = modes[below(w, ARRAY_SIZE(modes))],
+		.flags = CALLBACK,
+	};
+
+	if (one_in(w, 3)) {
+		args.flags |= DMA_BUF_TEST_UNMAP_LATE;
+		args.delay_ms = below(w, LATE_MS);
+	} else if (one_in(w, 3)) {
+		args.flags |= DMA_BUF_TEST_UNMAP_NEVER;
+	}
+	return attach_to(w, dev, &args);
+}
+
+static int drop(int dev, __u32 id, bool asks)
+{
+	return asks ? testdev_pfn_close(dev, id) : testdev_unmap(dev, id);
+}
+
+static int get(int dev, __u32 id, bool asks)
+{
+	return asks ? testdev_pfn_open(dev, id, true) : testdev_map(dev, id);
+}
+
+static void own_by(struct worker *w, bool asks)
+{
+	__u32 (*attach_as)(struct worker *w, int dev) =
+		asks ? attach_asking : attach_movable;
 	struct team *team = w->team;
 	int dev = testdev_open();
 	int round, visit;
@@ -295,7 +359,7 @@ static void own_by_dma(struct worker *w)
 
 	if (dev < 0)
 		give_up(w, "open: %d", dev);
-	id = attach_movable(w, dev);
+	id = attach_as(w, dev);
 	for (round = 0; round < team->rounds && !stopped(team); round++) {
 		for (visit = 0; visit < VISITS; visit++) {
 			size_t page = own_page(w);
@@ -319,20 +383,30 @@ static void own_by_dma(struct worker *w)
 		}
 		switch (below(w, 4)) {
 		case 0:
-			check(w, "unmap", testdev_unmap(dev, id), -EINVAL);
+			check(w, "drop", drop(dev, id, asks), -EINVAL);
 			break;
 		case 1:
-			check(w, "map", testdev_map(dev, id), -EBUSY);
+			check(w, "get", get(dev, id, asks), -EBUSY);
 			break;
 		case 2:
 			check(w, "detach", testdev_detach(dev, id), 0);
-			id = attach_movable(w, dev);
+			id = attach_as(w, dev);
 			break;
 		}
 	}
 	if (one_in(w, 2))
 		check(w, "detach", testdev_detach(dev, id), 0);
 	close(dev);
+}
+
+static void own_by_dma(struct worker *w)
+{
+	own_by(w, false);
+}
+
+static void own_by_asking(struct worker *w)
+{
+	own_by(w, true);
 }
 
 /* A buffer that this importer has pinned stays where it is. */
@@ -491,11 +565,18 @@ FIXTURE(stress) {
 
 FIXTURE_VARIANT(stress) {
 	__u32 backing;
+	__u32 flags;
 	size_t pages;
 };
 
 FIXTURE_VARIANT_ADD(stress, scattered) {
 	.backing = DMA_BUF_TEST_SCATTERED,
+	.pages = 29,
+};
+
+FIXTURE_VARIANT_ADD(stress, scattered_core_maps) {
+	.backing = DMA_BUF_TEST_SCATTERED,
+	.flags = DMA_BUF_TEST_CORE_MAPS,
 	.pages = 29,
 };
 
@@ -507,6 +588,16 @@ FIXTURE_VARIANT_ADD(stress, contiguous) {
 FIXTURE_VARIANT_ADD(stress, huge) {
 	.backing = DMA_BUF_TEST_HUGE,
 };
+
+FIXTURE_VARIANT_ADD(stress, mmio) {
+	.backing = DMA_BUF_TEST_MMIO_WC,
+	.pages = 29,
+};
+
+static bool is_mmio(__u32 backing)
+{
+	return backing == DMA_BUF_TEST_MMIO_WC;
+}
 
 FIXTURE_SETUP(stress)
 {
@@ -522,7 +613,9 @@ FIXTURE_SETUP(stress)
 	team->pages = variant->pages ?: huge_pages();
 	team->size = team->pages * page_size;
 	team->fd = testdev_export_all(team->dev.fd, variant->backing,
-				      team->size);
+				      variant->flags, team->size);
+	if (team->fd == -ENODEV)
+		SKIP(return, "no PCI device with memory");
 	ASSERT_LE(0, team->fd);
 	team->map = map_pages(_metadata, team->fd, 0, team->pages);
 	for (page = 0; page < team->pages; page++) {
@@ -531,7 +624,10 @@ FIXTURE_SETUP(stress)
 		words[COUNTER] = 0;
 		words[last_word()] = page_mark(SEED, page);
 	}
-	team->shared = ATTACH(&team->dev, .fd = team->fd, .flags = CALLBACK);
+	team->shared = is_mmio(variant->backing) ?
+		ATTACH(&team->dev, .fd = team->fd, .modes = MOVABLE,
+		       .device = DMA_BUF_TEST_NO_DEVICE, .flags = CALLBACK) :
+		ATTACH(&team->dev, .fd = team->fd, .flags = CALLBACK);
 }
 
 FIXTURE_TEARDOWN(stress)
@@ -575,15 +671,17 @@ static void check_content(struct __test_metadata *_metadata, struct team *team)
 static void check_balance(struct __test_metadata *_metadata, struct team *team)
 {
 	struct dma_buf_test_buffer_info info;
+	struct shown_attachment shown;
 
-	EXPECT_BUFINFO(team->fd, { "movable", 0, 1 });
+	ASSERT_EQ(1, read_bufinfo(team->fd, &shown, 1));
+	EXPECT_EQ(1U, shown.mappings + shown.pfn_mappings);
 	ASSERT_EQ(0, testdev_detach(team->dev.fd, team->shared));
 	expect_balance(_metadata, &team->dev, team->fd);
 	info = buffer_info(_metadata, &team->dev, team->fd);
 	EXPECT_EQ(team->moves, info.moves);
-	TH_LOG("%u moves, %u refused, %u attaches, %u maps, %u faults",
+	TH_LOG("%u moves, %u refused, %u attaches, %u maps, %u asks",
 	       info.moves, team->refused, info.attaches, info.map_calls,
-	       info.faults);
+	       info.asks);
 }
 
 TEST_F_TIMEOUT(stress, everything_while_it_moves, 120)
@@ -594,13 +692,19 @@ TEST_F_TIMEOUT(stress, everything_while_it_moves, 120)
 	/* Owners first: who owns a page is told by the id. */
 	for (i = 0; i < CPU_OWNERS; i++)
 		hire(_metadata, team, own_by_cpu);
-	for (i = 0; i < DMA_OWNERS; i++)
-		hire(_metadata, team, own_by_dma);
+	/* No device of the test reaches what has no pages. */
+	hire(_metadata, team, is_mmio(variant->backing) ? own_by_asking :
+							  own_by_dma);
+	hire(_metadata, team, own_by_asking);
 	for (i = 0; i < READERS; i++)
 		hire(_metadata, team, read_by_cpu);
-	for (i = 0; i < SHARERS; i++)
-		hire(_metadata, team, share_importer);
-	hire(_metadata, team, come_and_go);
+	for (i = 0; i < KERNEL_READERS; i++)
+		hire(_metadata, team, read_by_kernel);
+	if (!is_mmio(variant->backing)) {
+		for (i = 0; i < SHARERS; i++)
+			hire(_metadata, team, share_importer);
+		hire(_metadata, team, come_and_go);
+	}
 	hire(_metadata, team, move_around);
 
 	run_workers(_metadata, team);

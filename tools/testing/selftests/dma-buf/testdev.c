@@ -47,13 +47,20 @@ int testdev_export(int dev, const struct dma_buf_test_export *export)
 	return do_ioctl(dev, DMA_BUF_TEST_EXPORT, export);
 }
 
-int testdev_export_all(int dev, __u32 backing, size_t size)
+bool testdev_is_mmio(__u32 backing)
+{
+	return backing == DMA_BUF_TEST_MMIO || backing == DMA_BUF_TEST_MMIO_WC;
+}
+
+int testdev_export_all(int dev, __u32 backing, __u32 flags, size_t size)
 {
 	return testdev_export(dev, &(struct dma_buf_test_export) {
 		.size = size,
 		.backing = backing,
-		.modes = PINNED | REVOCABLE | MOVABLE,
-		.flags = DMA_BUF_TEST_HAS_PIN,
+		/* MMIO is never offered pinned. */
+		.modes = testdev_is_mmio(backing) ?
+			 REVOCABLE | MOVABLE : PINNED | REVOCABLE | MOVABLE,
+		.flags = DMA_BUF_TEST_HAS_PIN | flags,
 		.open_flags = O_RDWR | O_CLOEXEC,
 	});
 }
@@ -97,6 +104,47 @@ int testdev_unmap(int dev, __u32 id)
 	return importer_ioctl(dev, DMA_BUF_TEST_UNMAP, id);
 }
 
+int testdev_pfn_open(int dev, __u32 id, bool write)
+{
+	struct dma_buf_test_pfn_open arg = { .id = id, .write = write };
+
+	return do_ioctl(dev, DMA_BUF_TEST_PFN_OPEN, &arg);
+}
+
+int testdev_pfn_close(int dev, __u32 id)
+{
+	return importer_ioctl(dev, DMA_BUF_TEST_PFN_CLOSE, id);
+}
+
+int testdev_pfn_query(int dev, __u32 id, size_t first, size_t nr,
+		      struct dma_buf_test_pfn_range *ranges, __u32 max)
+{
+	struct dma_buf_test_pfn_query arg = {
+		.id = id,
+		.first = first,
+		.nr = nr,
+		.ranges = (uintptr_t)ranges,
+		.max = max,
+	};
+
+	return do_ioctl(dev, DMA_BUF_TEST_PFN_QUERY, &arg);
+}
+
+int testdev_pfn_query_one(int dev, __u32 id, size_t index,
+			  struct dma_buf_test_pfn_range *range)
+{
+	struct dma_buf_test_pfn_query arg = {
+		.id = id,
+		.flags = DMA_BUF_TEST_PFN_ONE,
+		.first = index,
+		.nr = 1,
+		.ranges = (uintptr_t)range,
+		.max = 1,
+	};
+
+	return do_ioctl(dev, DMA_BUF_TEST_PFN_QUERY, &arg);
+}
+
 int testdev_importer_info(int dev, __u32 id,
 			  struct dma_buf_test_importer_info *info)
 {
@@ -110,6 +158,13 @@ int testdev_move(int dev, int dmabuf)
 	struct dma_buf_test_buffer arg = { .fd = dmabuf };
 
 	return do_ioctl(dev, DMA_BUF_TEST_MOVE, &arg);
+}
+
+int testdev_lie(int dev, int dmabuf, __u32 lie)
+{
+	struct dma_buf_test_lie arg = { .fd = dmabuf, .lie = lie };
+
+	return do_ioctl(dev, DMA_BUF_TEST_LIE, &arg);
 }
 
 int testdev_revoke(int dev, int dmabuf, __u32 revoked)
@@ -165,6 +220,40 @@ int testdev_write(int dev, __u32 id, size_t offset, const void *data,
 		  size_t len)
 {
 	return do_dma(dev, id, DMA_BUF_TEST_DMA_WRITE, offset, data, len);
+}
+
+static int do_vmap(int dev, int dmabuf, __u32 direction, size_t offset,
+		   const void *data, size_t len)
+{
+	while (len) {
+		struct dma_buf_test_vmap arg = {
+			.fd = dmabuf,
+			.direction = direction,
+			.offset = offset,
+			.length = len < DMA_MAX ? len : DMA_MAX,
+			.data = (uintptr_t)data,
+		};
+		int ret = do_ioctl(dev, DMA_BUF_TEST_VMAP, &arg);
+
+		if (ret)
+			return ret;
+		offset += arg.length;
+		data += arg.length;
+		len -= arg.length;
+	}
+	return 0;
+}
+
+int testdev_vmap_read(int dev, int dmabuf, size_t offset, void *data,
+		      size_t len)
+{
+	return do_vmap(dev, dmabuf, DMA_BUF_TEST_DMA_READ, offset, data, len);
+}
+
+int testdev_vmap_write(int dev, int dmabuf, size_t offset, const void *data,
+		       size_t len)
+{
+	return do_vmap(dev, dmabuf, DMA_BUF_TEST_DMA_WRITE, offset, data, len);
 }
 
 int query_modes(int dmabuf, struct dma_buf_query *query)
@@ -264,18 +353,22 @@ static bool is_object(const char *line, unsigned long long ino)
 
 static int parse_attachment(const char *line, struct shown_attachment *shown)
 {
-	char again[256];
+	char again[256], pfn[32] = "";
 
+	shown->pfn_mappings = 0;
 	if (sscanf(line,
-		   "\t%63[^\t]\tattach-mode: %63[^\t]\tpins: %u\tmappings: %u",
-		   shown->device, shown->mode, &shown->pins,
-		   &shown->mappings) != 4)
+		   "\t%63[^\t]\tattach-mode: %63[^\t]\tpins: %u\tmappings: %u\tPFN mappings: %u",
+		   shown->device, shown->mode, &shown->pins, &shown->mappings,
+		   &shown->pfn_mappings) < 4)
 		return -EBADMSG;
+	if (shown->pfn_mappings)
+		snprintf(pfn, sizeof(pfn), "\tPFN mappings: %u",
+			 shown->pfn_mappings);
 
 	/* scanf() is not strict about blanks, nor about what comes after. */
 	snprintf(again, sizeof(again),
-		 "\t%s\tattach-mode: %s\tpins: %u\tmappings: %u\n",
-		 shown->device, shown->mode, shown->pins, shown->mappings);
+		 "\t%s\tattach-mode: %s\tpins: %u\tmappings: %u%s\n",
+		 shown->device, shown->mode, shown->pins, shown->mappings, pfn);
 	return strcmp(line, again) ? -EBADMSG : 0;
 }
 

@@ -31,7 +31,8 @@ int testdev_open(void);
 /* The file descriptor of the dma-buf, and the id of the importer */
 int testdev_export(int dev, const struct dma_buf_test_export *export);
 /* A buffer that offers all modes */
-int testdev_export_all(int dev, __u32 backing, size_t size);
+bool testdev_is_mmio(__u32 backing);
+int testdev_export_all(int dev, __u32 backing, __u32 flags, size_t size);
 int testdev_attach(int dev, const struct dma_buf_test_attach *attach);
 
 int testdev_detach(int dev, __u32 id);
@@ -39,9 +40,17 @@ int testdev_pin(int dev, __u32 id);
 int testdev_unpin(int dev, __u32 id);
 int testdev_map(int dev, __u32 id);
 int testdev_unmap(int dev, __u32 id);
+int testdev_pfn_open(int dev, __u32 id, bool write);
+int testdev_pfn_close(int dev, __u32 id);
+/* How many ranges, merged; or one, as the exporter tells it */
+int testdev_pfn_query(int dev, __u32 id, size_t first, size_t nr,
+		      struct dma_buf_test_pfn_range *ranges, __u32 max);
+int testdev_pfn_query_one(int dev, __u32 id, size_t index,
+			  struct dma_buf_test_pfn_range *range);
 int testdev_importer_info(int dev, __u32 id,
 			  struct dma_buf_test_importer_info *info);
 int testdev_move(int dev, int dmabuf);
+int testdev_lie(int dev, int dmabuf, __u32 lie);
 int testdev_revoke(int dev, int dmabuf, __u32 revoked);
 int testdev_buffer_info(int dev, int dmabuf,
 			struct dma_buf_test_buffer_info *info);
@@ -51,6 +60,12 @@ int testdev_set_dma_mask(int dev, __u32 device, __u32 bits);
 int testdev_read(int dev, __u32 id, size_t offset, void *data, size_t len);
 int testdev_write(int dev, __u32 id, size_t offset, const void *data,
 		  size_t len);
+
+/* The same by a mapping of the kernel, dma_buf_vmap() */
+int testdev_vmap_read(int dev, int dmabuf, size_t offset, void *data,
+		      size_t len);
+int testdev_vmap_write(int dev, int dmabuf, size_t offset, const void *data,
+		       size_t len);
 
 /* DMA_BUF_IOCTL_QUERY; what is returned must not depend on @query. */
 int query_modes(int dmabuf, struct dma_buf_query *query);
@@ -73,6 +88,7 @@ struct shown_attachment {
 	char mode[64];
 	unsigned int pins;
 	unsigned int mappings;
+	unsigned int pfn_mappings;
 };
 
 /*

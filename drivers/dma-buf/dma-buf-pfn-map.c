@@ -1,0 +1,406 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * PFN ranges: buffers mapped for devices, and their caches
+ */
+
+#include <linux/dma-buf.h>
+#include <linux/dma-buf-mapping.h>
+#include <linux/dma-buf-pfn.h>
+#include <linux/dma-mapping.h>
+#include <linux/dma-resv.h>
+#include <linux/err.h>
+#include <linux/export.h>
+#include <linux/highmem.h>
+#include <linux/limits.h>
+#include <linux/minmax.h>
+#include <linux/mm.h>
+#include <linux/scatterlist.h>
+#include <linux/slab.h>
+
+#include "dma-buf-internal.h"
+
+/*
+ * What dma_buf_pfn_map() returns for RAM. Tables of MMIO are made by
+ * dma_buf_phys_vec_to_sgt(), and have no pages.
+ */
+struct ram_table {
+	struct sg_table sgt;
+	unsigned long attrs;
+	bool foreign;	/* others use the memory, and don't tell */
+};
+
+/* The length of an entry is an unsigned int. */
+#define MAX_ENTRY_PAGES		(UINT_MAX >> PAGE_SHIFT)
+
+static bool is_ram_table(const struct sg_table *sgt)
+{
+	return sgt->orig_nents;
+}
+
+/*
+ * Importers exist that step from page to page within an entry, which needs
+ * neighbours in the memory map. Without VMEMMAP it ends with each section.
+ */
+static unsigned long entry_pages(const struct dma_buf_pfn_range *range)
+{
+	unsigned long nr = min(range->nr, MAX_ENTRY_PAGES);
+
+#if defined(CONFIG_SPARSEMEM) && !defined(CONFIG_SPARSEMEM_VMEMMAP)
+	nr = min(nr, PAGES_PER_SECTION - (range->pfn & ~PAGE_SECTION_MASK));
+#endif
+	return nr;
+}
+
+static void walk_for_device(struct dma_buf_pfn_iter *iter,
+			    struct dma_buf_attachment *attach)
+{
+	struct dma_buf *dmabuf = attach->dmabuf;
+
+	dma_buf_pfn_walk(iter, dmabuf, 0, dmabuf->size >> PAGE_SHIFT);
+	/*
+	 * A device that may bounce, or that has memory remapped page by page as
+	 * Xen does, can't take every length. Merging could make a piece bounce
+	 * that is in reach. An exporter's own range is never cut.
+	 */
+	if (dma_max_mapping_size(attach->dev) == SIZE_MAX)
+		iter->max_merge = dma_get_max_seg_size(attach->dev) >> PAGE_SHIFT;
+	else
+		iter->max_merge = 0;
+}
+
+/* Number of entries, and what all ranges have in common in @like */
+static int count_entries(struct dma_buf_attachment *attach,
+			 struct dma_buf_pfn_range *like)
+{
+	struct dma_buf_pfn_iter iter;
+	struct dma_buf_pfn_range *r = &iter.range;
+	unsigned int n = 0;
+	int ret;
+
+	walk_for_device(&iter, attach);
+	while ((ret = dma_buf_pfn_iter_next(&iter)) > 0) {
+		if (!n)
+			*like = *r;
+		/* One table can't have both, nor two providers. */
+		if (r->provider != like->provider || r->flags != like->flags)
+			return -EOPNOTSUPP;
+		while (r->nr) {
+			unsigned long nr = entry_pages(r);
+
+			r->pfn += nr;
+			r->nr -= nr;
+			if (++n > INT_MAX / 2)
+				return -E2BIG;
+		}
+	}
+	return ret ?: n;
+}
+
+static int fill_ram_table(struct dma_buf_attachment *attach,
+			  struct sg_table *sgt)
+{
+	struct scatterlist *sg = sgt->sgl;
+	struct dma_buf_pfn_iter iter;
+	struct dma_buf_pfn_range *r = &iter.range;
+	int ret;
+
+	walk_for_device(&iter, attach);
+	while ((ret = dma_buf_pfn_iter_next(&iter)) > 0) {
+		while (r->nr) {
+			unsigned long nr = entry_pages(r);
+
+			/* The second walk should tell what the first has told. */
+			if (!sg || !(r->flags & DMA_BUF_PFN_PAGES))
+				return -EIO;
+			sg_set_page(sg, pfn_to_page(r->pfn), nr << PAGE_SHIFT, 0);
+			sg = sg_next(sg);
+			r->pfn += nr;
+			r->nr -= nr;
+		}
+	}
+	if (!ret && sg)
+		return -EIO;
+	return ret;
+}
+
+static struct sg_table *map_ram(struct dma_buf_attachment *attach,
+				enum dma_data_direction dir, unsigned int nents,
+				u32 flags)
+{
+	struct ram_table *table;
+	int ret;
+
+	/* The table has pages, which such an importer may look at. */
+	if (!(flags & DMA_BUF_PFN_CPU) && !attach->peer2peer)
+		return ERR_PTR(-EOPNOTSUPP);
+
+	table = kzalloc_obj(*table);
+	if (!table)
+		return ERR_PTR(-ENOMEM);
+	table->foreign = flags & DMA_BUF_PFN_FOREIGN;
+
+	/* A dma-buf may be mapped by many at once, so cache lines overlap. */
+	table->attrs = DMA_ATTR_DEBUGGING_IGNORE_CACHELINES;
+	if (flags & DMA_BUF_PFN_DECRYPTED)
+		table->attrs |= DMA_ATTR_CC_SHARED;
+	/* Nor may the kernel touch it, to flush or to bounce. */
+	if (!(flags & DMA_BUF_PFN_CPU))
+		table->attrs |= DMA_ATTR_SKIP_CPU_SYNC | DMA_ATTR_REQUIRE_COHERENT;
+
+	ret = sg_alloc_table(&table->sgt, nents, GFP_KERNEL);
+	if (ret)
+		goto err_free;
+	ret = fill_ram_table(attach, &table->sgt);
+	if (ret)
+		goto err_table;
+	/* Userspace can map more than can be bounced, which is no bug. */
+	ret = dma_map_sgtable(attach->dev, &table->sgt, dir,
+			      table->attrs | DMA_ATTR_NO_WARN);
+	if (ret)
+		goto err_table;
+	return &table->sgt;
+
+err_table:
+	sg_free_table(&table->sgt);
+err_free:
+	kfree(table);
+	return ERR_PTR(ret);
+}
+
+static void unmap_ram(struct dma_buf_attachment *attach, struct sg_table *sgt,
+		      enum dma_data_direction dir, bool stale)
+{
+	struct ram_table *table = container_of(sgt, struct ram_table, sgt);
+	unsigned long attrs = table->attrs;
+
+	/* A bounce buffer must not be copied over what is there by now. */
+	if (stale || table->foreign)
+		attrs |= DMA_ATTR_SKIP_CPU_SYNC;
+	dma_unmap_sgtable(attach->dev, sgt, dir, attrs);
+	sg_free_table(sgt);
+	kfree(table);
+}
+
+static struct sg_table *map_mmio(struct dma_buf_attachment *attach,
+				 enum dma_data_direction dir, unsigned int nents,
+				 struct p2pdma_provider *provider)
+{
+	struct phys_vec *vec __free(kvfree) = NULL;
+	struct dma_buf *dmabuf = attach->dmabuf;
+	struct dma_buf_pfn_iter iter;
+	struct dma_buf_pfn_range *r = &iter.range;
+	unsigned int n = 0;
+	int ret;
+
+	/* Such an importer looks for pages, or can't reach other devices. */
+	if (!attach->peer2peer)
+		return ERR_PTR(-EOPNOTSUPP);
+
+	vec = kvmalloc_objs(*vec, nents);
+	if (!vec)
+		return ERR_PTR(-ENOMEM);
+
+	walk_for_device(&iter, attach);
+	while ((ret = dma_buf_pfn_iter_next(&iter)) > 0) {
+		if (n == nents || r->provider != provider)
+			return ERR_PTR(-EIO);
+		vec[n].paddr = PFN_PHYS(r->pfn);
+		vec[n].len = (size_t)r->nr << PAGE_SHIFT;
+		n++;
+	}
+	if (ret)
+		return ERR_PTR(ret);
+
+	return dma_buf_phys_vec_to_sgt(attach, provider, vec, n, dmabuf->size,
+				       dir);
+}
+
+/**
+ * dma_buf_pfn_map - map a buffer for a device, by what the exporter describes
+ * @attach:	attachment with a device
+ * @dir:	direction of DMA
+ *
+ * RAM gets a table with pages, in which neighbours are merged. MMIO gets one
+ * without, and one entry behind an IOMMU. A buffer that is partly RAM and partly
+ * MMIO, or of several providers, can't be mapped.
+ *
+ * Context: Process context, may sleep: waits for KERNEL fences. Holds the
+ * reservation lock.
+ * Return: the table, or ERR_PTR: -EOPNOTSUPP, -ENOMEM, -E2BIG, -ERESTARTSYS,
+ * -EIO if the exporter's answer makes no sense, or what the DMA API says.
+ */
+struct sg_table *dma_buf_pfn_map(struct dma_buf_attachment *attach,
+				 enum dma_data_direction dir)
+{
+	struct dma_buf_pfn_range like = {};
+	int nents;
+	long ret;
+
+	dma_resv_assert_held(attach->dmabuf->resv);
+
+	/* Before it is bounced or flushed, the content has to be in place. */
+	ret = dma_resv_wait_timeout(attach->dmabuf->resv, DMA_RESV_USAGE_KERNEL,
+				    true, MAX_SCHEDULE_TIMEOUT);
+	if (ret < 0)
+		return ERR_PTR(ret);
+
+	nents = count_entries(attach, &like);
+	if (nents < 0)
+		return ERR_PTR(nents);
+
+	if (like.flags & DMA_BUF_PFN_PAGES)
+		return map_ram(attach, dir, nents, like.flags);
+	return map_mmio(attach, dir, nents, like.provider);
+}
+
+/**
+ * dma_buf_pfn_unmap - undo dma_buf_pfn_map()
+ * @attach:	attachment with a device
+ * @sgt:	what dma_buf_pfn_map() has returned
+ * @dir:	direction that it was mapped for
+ * @stale:	dma_buf_stop_mappings() was called in between
+ *
+ * Context: Process context, may sleep. Holds the reservation lock.
+ */
+void dma_buf_pfn_unmap(struct dma_buf_attachment *attach, struct sg_table *sgt,
+		       enum dma_data_direction dir, bool stale)
+{
+	dma_resv_assert_held(attach->dmabuf->resv);
+
+	if (is_ram_table(sgt))
+		unmap_ram(attach, sgt, dir, stale);
+	else
+		dma_buf_free_sgt(attach, sgt, dir);
+}
+
+/* Does the core sync the caches for what it has mapped? */
+static bool needs_sync(const struct dma_buf_mapping *mapping)
+{
+	const struct ram_table *table;
+
+	if (!mapping->table || mapping->stale || !is_ram_table(mapping->table))
+		return false;
+	table = container_of(mapping->table, struct ram_table, sgt);
+	return !(table->attrs & DMA_ATTR_SKIP_CPU_SYNC);
+}
+
+/*
+ * The DMA API wants the direction that was mapped, unless that was both. Both is
+ * more than was asked for: what one thread has written, or a device, would be
+ * lost when another thread reads.
+ */
+static enum dma_data_direction sync_dir(const struct dma_buf_mapping *mapping,
+					enum dma_data_direction dir)
+{
+	return mapping->dir == DMA_BIDIRECTIONAL ? dir : mapping->dir;
+}
+
+static void sync_for_cpu(struct dma_buf *dmabuf, enum dma_data_direction dir)
+{
+	struct dma_buf_attachment *attach;
+	struct dma_buf_mapping *m;
+
+	list_for_each_entry(attach, &dmabuf->attachments, node)
+		list_for_each_entry(m, &attach->mappings, node)
+			if (needs_sync(m))
+				dma_sync_sgtable_for_cpu(attach->dev, m->table,
+							 sync_dir(m, dir));
+}
+
+static void sync_for_device(struct dma_buf *dmabuf, enum dma_data_direction dir)
+{
+	struct dma_buf_attachment *attach;
+	struct dma_buf_mapping *m;
+
+	list_for_each_entry(attach, &dmabuf->attachments, node)
+		list_for_each_entry(m, &attach->mappings, node)
+			if (needs_sync(m))
+				dma_sync_sgtable_for_device(attach->dev, m->table,
+							    sync_dir(m, dir));
+}
+
+/**
+ * dma_buf_pfn_begin_cpu_access - let the CPU see what devices have written
+ * @dmabuf:	buffer that the core maps
+ * @dir:	direction of the access
+ *
+ * All that is mapped is synced. Fences have been waited for: a bounce buffer
+ * is to be copied when the device is done.
+ *
+ * Context: Process context, may sleep. Takes the reservation lock.
+ * Return: 0, -ENODEV while the buffer is revoked, or -EINTR.
+ */
+int dma_buf_pfn_begin_cpu_access(struct dma_buf *dmabuf,
+				 enum dma_data_direction dir)
+{
+	int ret;
+
+	ret = dma_resv_lock_interruptible(dmabuf->resv, NULL);
+	if (ret)
+		return ret;
+
+	if (dmabuf->revoked) {
+		ret = -ENODEV;
+	} else if (dir != DMA_TO_DEVICE) {
+		if (dmabuf->vmapping_counter && !dmabuf->vmap_ptr.is_iomem)
+			invalidate_kernel_vmap_range(dmabuf->vmap_ptr.vaddr,
+						     dmabuf->size);
+		sync_for_cpu(dmabuf, dir);
+	}
+	dma_resv_unlock(dmabuf->resv);
+	return ret;
+}
+
+/**
+ * dma_buf_pfn_end_cpu_access - let devices see what the CPU has written
+ * @dmabuf:	buffer that the core maps
+ * @dir:	direction of the access
+ *
+ * Context: Process context, may sleep. Takes the reservation lock.
+ */
+void dma_buf_pfn_end_cpu_access(struct dma_buf *dmabuf,
+				enum dma_data_direction dir)
+{
+	/* Few look at an error here, and none can make good for it. */
+	dma_resv_lock(dmabuf->resv, NULL);
+	if (dmabuf->vmapping_counter && !dmabuf->vmap_ptr.is_iomem)
+		flush_kernel_vmap_range(dmabuf->vmap_ptr.vaddr, dmabuf->size);
+	sync_for_device(dmabuf, dir);
+	dma_resv_unlock(dmabuf->resv);
+}
+
+/**
+ * dma_buf_stop_mappings - devices are done with memory that is about to go
+ * @dmabuf:	buffer that the core maps
+ *
+ * For exporters without a map op whose buffers move. They call it after
+ * dma_buf_invalidate_mappings(), when they have waited for the fences, and
+ * before they copy the content. What devices have written is in the memory
+ * then, and importers that unmap later change nothing in it. Where a device
+ * bounces, it takes the place of what a CPU has written meanwhile and has not
+ * told by dma_buf_end_cpu_access() yet.
+ *
+ * Mappings of importers that are pinned, and that invalidate_mappings can't tell,
+ * go on as they are.
+ *
+ * Context: Process context, may sleep. Holds the reservation lock.
+ */
+void dma_buf_stop_mappings(struct dma_buf *dmabuf)
+{
+	struct dma_buf_attachment *attach;
+	struct dma_buf_mapping *m;
+
+	dma_resv_assert_held(dmabuf->resv);
+
+	sync_for_cpu(dmabuf, DMA_BIDIRECTIONAL);
+	list_for_each_entry(attach, &dmabuf->attachments, node) {
+		/* Without ops, it is pinned while it is mapped. */
+		if (!attach->importer_ops)
+			continue;
+		if (!attach->importer_ops->invalidate_mappings && attach->pins)
+			continue;
+		list_for_each_entry(m, &attach->mappings, node)
+			m->stale = true;
+	}
+}
+EXPORT_SYMBOL_NS_GPL(dma_buf_stop_mappings, "DMA_BUF");

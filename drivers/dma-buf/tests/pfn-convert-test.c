@@ -1,0 +1,442 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * KUnit: what the dma-buf core makes of a buffer that its exporter describes:
+ * tables for devices, and mappings for the kernel and for userspace, each
+ * compared with a flat array of the buffer's pages.
+ */
+
+#include <kunit/device.h>
+#include <kunit/test.h>
+#include <linux/dma-buf.h>
+#include <linux/dma-buf-pfn.h>
+#include <linux/dma-mapping.h>
+#include <linux/dma-resv.h>
+#include <linux/io.h>
+#include <linux/mm.h>
+#include <linux/mman.h>
+#include <linux/module.h>
+#include <linux/uaccess.h>
+
+#include "pfn-example.h"
+#include "pfn-model.h"
+
+#define MAP_AT		SZ_1G
+
+static struct device *create_device(struct kunit *test)
+{
+	struct device *dev = kunit_device_register(test, "pfn-importer");
+
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, dev);
+	KUNIT_ASSERT_EQ(test, 0, dma_coerce_mask_and_coherent(dev, DMA_BIT_MASK(64)));
+	dev->dma_parms = kunit_kzalloc(test, sizeof(*dev->dma_parms), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, dev->dma_parms);
+	dma_set_max_seg_size(dev, UINT_MAX);
+	return dev;
+}
+
+static struct sg_table *table_of(struct dma_buf_attachment *attach)
+{
+	return list_first_entry(&attach->mappings, struct dma_buf_mapping,
+				node)->table;
+}
+
+/* The table has each page once, in order, in as few entries as can be. */
+static void expect_table(struct model *m, struct sg_table *table)
+{
+	struct scatterlist *sg;
+	pgoff_t index = 0;
+	unsigned int i;
+
+	for_each_sgtable_sg(table, sg, i) {
+		unsigned long nr = sg->length >> PAGE_SHIFT;
+
+		KUNIT_EXPECT_EQ(m->test, sg->offset, 0);
+		KUNIT_ASSERT_GT(m->test, nr, 0);
+		KUNIT_ASSERT_LE(m->test, index + nr, m->nr);
+		if (index)
+			KUNIT_EXPECT_NE(m->test, m->pfn[index],
+					m->pfn[index - 1] + 1);
+		for (unsigned long k = 0; k < nr; k++)
+			KUNIT_EXPECT_EQ(m->test, page_to_pfn(sg_page(sg) + k),
+					m->pfn[index + k]);
+		index += nr;
+	}
+	KUNIT_EXPECT_EQ(m->test, index, m->nr);
+}
+
+/* What the importer sees covers the buffer, page for page. */
+static void expect_addresses(struct model *m, struct device *dev,
+			     struct sg_table *sgt)
+{
+	struct scatterlist *sg;
+	pgoff_t index = 0;
+	unsigned int i;
+
+	for_each_sgtable_dma_sg(sgt, sg, i) {
+		for (unsigned long k = 0; k < sg_dma_len(sg) >> PAGE_SHIFT; k++) {
+			KUNIT_ASSERT_LT(m->test, index, m->nr);
+			KUNIT_EXPECT_EQ(m->test,
+					sg_dma_address(sg) + k * PAGE_SIZE,
+					PFN_PHYS(m->pfn[index]));
+			index++;
+		}
+	}
+	KUNIT_EXPECT_EQ(m->test, index, m->nr);
+}
+
+static void maps_ram_for_devices(struct kunit *test)
+{
+	struct device *dev = create_device(test);
+
+	for (u64 seed = 0; seed < MODEL_ROUNDS; seed++) {
+		struct model *m = model_ram(test, seed);
+		struct dma_buf_attachment *attach;
+		struct sg_table *sgt;
+
+		attach = dma_buf_attach(m->dmabuf, dev);
+		KUNIT_ASSERT_NOT_ERR_OR_NULL(test, attach);
+		sgt = dma_buf_map_attachment_unlocked(attach, DMA_BIDIRECTIONAL);
+		KUNIT_ASSERT_NOT_ERR_OR_NULL(test, sgt);
+		expect_table(m, table_of(attach));
+		expect_addresses(m, dev, sgt);
+
+		KUNIT_EXPECT_EQ(test, 0, dma_buf_begin_cpu_access(m->dmabuf, DMA_FROM_DEVICE));
+		KUNIT_EXPECT_EQ(test, 0, dma_buf_end_cpu_access(m->dmabuf, DMA_FROM_DEVICE));
+		dma_buf_unmap_attachment_unlocked(attach, sgt, DMA_BIDIRECTIONAL);
+		dma_buf_detach(m->dmabuf, attach);
+	}
+}
+
+static int map_error(struct model *m, const struct dma_buf_attach_ops *ops)
+{
+	struct device *dev = create_device(m->test);
+	struct dma_buf_attachment *attach;
+	struct sg_table *sgt;
+	int ret;
+
+	attach = dma_buf_dynamic_attach(m->dmabuf, dev, ops, NULL);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(m->test, attach);
+	sgt = dma_buf_map_attachment_unlocked(attach, DMA_BIDIRECTIONAL);
+	ret = PTR_ERR_OR_ZERO(sgt);
+	if (!ret)
+		dma_buf_unmap_attachment_unlocked(attach, sgt, DMA_BIDIRECTIONAL);
+	dma_buf_detach(m->dmabuf, attach);
+	kunit_device_unregister(m->test, dev);
+	return ret;
+}
+
+static void maps_private_ram_for_devices(struct kunit *test)
+{
+	struct model *m = model_create(test, 1);
+
+	model_alloc(m, 8);
+	m->flags = DMA_BUF_PFN_PAGES;
+	model_export(m, DMA_BUF_CPU_MMAP | DMA_BUF_CPU_VMAP);
+	KUNIT_EXPECT_EQ(test, 0, map_error(m, &model_importer_ops));
+	/* It may look at the pages. */
+	KUNIT_EXPECT_EQ(test, -EOPNOTSUPP, map_error(m, &model_pages_importer_ops));
+}
+
+static void does_not_map_mixtures(struct kunit *test)
+{
+	struct p2pdma_provider other = {};
+	struct model *m;
+
+	/* RAM, then MMIO */
+	m = model_create(test, 2);
+	model_alloc(m, 8);
+	model_mmio(m, 8);
+	m->changed_provider = m->provider;
+	m->changed_flags = DMA_BUF_PFN_CPU;
+	m->provider = NULL;
+	m->flags |= DMA_BUF_PFN_PAGES;
+	m->change_at = 4;
+	for (int i = 0; i < 4; i++)
+		m->pfn[i] = page_to_pfn(m->blocks[0]);
+	model_export(m, DMA_BUF_CPU_VMAP);
+	KUNIT_EXPECT_EQ(test, -EOPNOTSUPP, map_error(m, &model_importer_ops));
+
+	/* Two providers, side by side */
+	m = model_create(test, 3);
+	model_mmio(m, 8);
+	m->change_at = 4;
+	m->changed_provider = &other;
+	m->changed_flags = m->flags;
+	model_export(m, DMA_BUF_CPU_VMAP);
+	KUNIT_EXPECT_EQ(test, -EOPNOTSUPP, map_error(m, &model_importer_ops));
+}
+
+static void needs_peer_to_peer_for_mmio(struct kunit *test)
+{
+	struct model *m = model_create(test, 4);
+
+	model_mmio(m, 8);
+	model_export(m, 0);
+	KUNIT_EXPECT_EQ(test, -EOPNOTSUPP, map_error(m, &model_pages_importer_ops));
+	/* This device is on no PCI bus, and reaches no other. */
+	KUNIT_EXPECT_EQ(test, -EINVAL, map_error(m, &model_importer_ops));
+}
+
+static void vmaps_ram(struct kunit *test)
+{
+	for (u64 seed = 100; seed < 100 + MODEL_ROUNDS; seed++) {
+		struct model *m = model_ram(test, seed);
+		struct iosys_map map, second;
+
+		model_write_marks(m);
+		KUNIT_ASSERT_EQ(test, 0, dma_buf_vmap_unlocked(m->dmabuf, &map));
+		KUNIT_EXPECT_FALSE(test, map.is_iomem);
+		for (pgoff_t i = 0; i < m->nr; i++)
+			KUNIT_EXPECT_EQ(test, model_mark(i),
+					*(u32 *)(map.vaddr + i * PAGE_SIZE));
+		KUNIT_EXPECT_EQ(test, 0, dma_buf_vmap_unlocked(m->dmabuf, &second));
+		KUNIT_EXPECT_TRUE(test, iosys_map_is_equal(&map, &second));
+		KUNIT_EXPECT_EQ(test, 0, dma_buf_begin_cpu_access(m->dmabuf, DMA_TO_DEVICE));
+		KUNIT_EXPECT_EQ(test, 0, dma_buf_end_cpu_access(m->dmabuf, DMA_TO_DEVICE));
+		dma_buf_vunmap_unlocked(m->dmabuf, &second);
+		dma_buf_vunmap_unlocked(m->dmabuf, &map);
+	}
+}
+
+static int vmap_error(struct model *m)
+{
+	struct iosys_map map;
+	int ret = 0;
+
+	kunit_warning_suppress(m->test) {
+		ret = dma_buf_vmap_unlocked(m->dmabuf, &map);
+		KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(m->test, 0);
+	}
+	KUNIT_EXPECT_EQ(m->test, 0, m->dmabuf->vmapping_counter);
+	return ret;
+}
+
+static void refuses_vmaps_without_a_warning(struct kunit *test)
+{
+	struct model *m;
+
+	m = model_create(test, 5);
+	model_alloc(m, 4);
+	m->flags = DMA_BUF_PFN_PAGES;
+	model_export(m, DMA_BUF_CPU_VMAP);
+	KUNIT_EXPECT_EQ(test, -EOPNOTSUPP, vmap_error(m));
+
+	m = model_create(test, 6);
+	model_mmio(m, 4);
+	m->pfn[3] += 5;
+	model_export(m, DMA_BUF_CPU_VMAP);
+	KUNIT_EXPECT_EQ(test, -EOPNOTSUPP, vmap_error(m));
+
+	/* It wasn't asked for. */
+	m = model_create(test, 8);
+	model_alloc(m, 1);
+	model_export(m, DMA_BUF_CPU_MMAP);
+	KUNIT_EXPECT_EQ(test, -EINVAL, vmap_error(m));
+}
+
+/* What the page table has at @addr */
+static bool read_entry(unsigned long addr, struct follow_pfnmap_args *args)
+{
+	bool found;
+
+	guard(mmap_read_lock)(current->mm);
+	*args = (struct follow_pfnmap_args) {
+		.vma = find_vma(current->mm, addr),
+		.address = addr,
+	};
+	found = args->vma && args->vma->vm_start <= addr &&
+		!follow_pfnmap_start(args);
+	if (found)
+		follow_pfnmap_end(args);
+	return found;
+}
+
+/* All bits of an entry but those that hardware sets */
+static pteval_t entry_bits(unsigned long pfn, pgprot_t prot)
+{
+	return pte_val(pte_mkold(pte_mkclean(pte_mkspecial(pfn_pte(pfn, prot)))));
+}
+
+static void expect_entry(struct model *m, unsigned long addr, pgoff_t index)
+{
+	pgprot_t prot = vm_get_page_prot(VM_READ | VM_WRITE | VM_SHARED);
+	bool uncached = m->caching == DMA_BUF_UNCACHED;
+	struct follow_pfnmap_args args;
+
+	/*
+	 * On x86, PAT decides: RAM has the cache mode of the kernel's mapping,
+	 * and MMIO that nobody has reserved is uncached.
+	 */
+	if (IS_ENABLED(CONFIG_X86))
+		uncached = m->provider;
+	else if (m->caching == DMA_BUF_WRITE_COMBINE)
+		prot = pgprot_writecombine(prot);
+	if (uncached)
+		prot = pgprot_noncached(prot);
+
+	KUNIT_ASSERT_TRUE(m->test, read_entry(addr, &args));
+	KUNIT_EXPECT_TRUE(m->test, args.special);
+	KUNIT_EXPECT_TRUE(m->test, args.writable);
+	KUNIT_EXPECT_EQ(m->test, args.pfn, m->pfn[index]);
+	KUNIT_EXPECT_EQ(m->test, entry_bits(args.pfn, args.pgprot),
+			entry_bits(m->pfn[index], prot));
+}
+
+static void mmaps_ram_by_faults(struct kunit *test)
+{
+	KUNIT_ASSERT_EQ(test, 0, kunit_attach_mm());
+
+	for (u64 seed = 200; seed < 200 + MODEL_ROUNDS; seed++) {
+		struct model *m = model_ram(test, seed);
+		unsigned long first, nr, addr;
+		struct follow_pfnmap_args args;
+		pgoff_t touched;
+		u32 value;
+
+		model_write_marks(m);
+		first = prandom_u32_state(&m->rnd) % m->nr;
+		nr = 1 + prandom_u32_state(&m->rnd) % (m->nr - first);
+		touched = prandom_u32_state(&m->rnd) % nr;
+		addr = kunit_vm_mmap(test, m->dmabuf->file, MAP_AT, nr * PAGE_SIZE,
+				     PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED,
+				     first * PAGE_SIZE);
+		KUNIT_ASSERT_EQ(test, addr, MAP_AT);
+		KUNIT_EXPECT_FALSE(test, read_entry(addr + touched * PAGE_SIZE, &args));
+
+		/* One fault maps all that is in the page table. */
+		KUNIT_ASSERT_EQ(test, 0, get_user(value, (u32 __user *)(addr +
+							 touched * PAGE_SIZE)));
+		KUNIT_EXPECT_EQ(test, value, model_mark(first + touched));
+		for (pgoff_t i = 0; i < nr; i++)
+			expect_entry(m, addr + i * PAGE_SIZE, first + i);
+
+		/* The exporter takes all of them away. */
+		dma_resv_lock(m->dmabuf->resv, NULL);
+		dma_buf_invalidate_mappings(m->dmabuf);
+		dma_resv_unlock(m->dmabuf->resv);
+		for (pgoff_t i = 0; i < nr; i++)
+			KUNIT_EXPECT_FALSE(test, read_entry(addr + i * PAGE_SIZE, &args));
+
+		KUNIT_ASSERT_EQ(test, 0, vm_munmap(addr, nr * PAGE_SIZE));
+	}
+}
+
+static void mmaps_mmio(struct kunit *test)
+{
+	static const u32 modes[] = {
+		DMA_BUF_UNCACHED, DMA_BUF_WRITE_COMBINE, DMA_BUF_CACHED,
+	};
+	KUNIT_ASSERT_EQ(test, 0, kunit_attach_mm());
+
+	for (int k = 0; k < ARRAY_SIZE(modes); k++) {
+		struct model *m = model_create(test, 9);
+		unsigned long addr;
+
+		model_mmio(m, 8);
+		m->caching = modes[k];
+		model_export(m, DMA_BUF_CPU_MMAP);
+		addr = kunit_vm_mmap(test, m->dmabuf->file, MAP_AT, 8 * PAGE_SIZE,
+				     PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, 0);
+		KUNIT_ASSERT_EQ(test, addr, MAP_AT);
+		/* Nobody is there, so nothing is read; the fault alone counts. */
+		mmap_read_lock(current->mm);
+		KUNIT_EXPECT_EQ(test, 0, fixup_user_fault(current->mm, addr + 5 * PAGE_SIZE,
+							  FAULT_FLAG_WRITE, NULL));
+		mmap_read_unlock(current->mm);
+		for (pgoff_t i = 0; i < 8; i++)
+			expect_entry(m, addr + i * PAGE_SIZE, i);
+		KUNIT_ASSERT_EQ(test, 0, vm_munmap(addr, 8 * PAGE_SIZE));
+	}
+}
+
+static void does_not_mmap_private_ram(struct kunit *test)
+{
+	struct model *m = model_create(test, 10);
+	unsigned long addr;
+	u32 value;
+
+	KUNIT_ASSERT_EQ(test, 0, kunit_attach_mm());
+	model_alloc(m, 8);
+	m->change_at = 4;
+	m->changed_flags = DMA_BUF_PFN_PAGES;
+	model_write_marks(m);
+	model_export(m, DMA_BUF_CPU_MMAP);
+	addr = kunit_vm_mmap(test, m->dmabuf->file, MAP_AT, 8 * PAGE_SIZE,
+			     PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, 0);
+	KUNIT_ASSERT_EQ(test, addr, MAP_AT);
+	for (pgoff_t i = 0; i < 8; i++) {
+		struct follow_pfnmap_args args;
+		int ret = get_user(value, (u32 __user *)(addr + i * PAGE_SIZE));
+
+		KUNIT_EXPECT_EQ(test, ret, i < 4 ? 0 : -EFAULT);
+		if (!ret)
+			KUNIT_EXPECT_EQ(test, value, model_mark(i));
+		KUNIT_EXPECT_EQ(test, read_entry(addr + i * PAGE_SIZE, &args), i < 4);
+	}
+	KUNIT_ASSERT_EQ(test, 0, vm_munmap(addr, 8 * PAGE_SIZE));
+}
+
+/* The exporter that the document shows, by all ways */
+static void converts_the_documented_example(struct kunit *test)
+{
+	struct device *dev = create_device(test);
+	struct page *page = alloc_pages(GFP_KERNEL | __GFP_ZERO, 2);
+	struct dma_buf_attachment *attach;
+	struct dma_buf *dmabuf;
+	struct iosys_map map;
+	struct sg_table *sgt;
+	unsigned long addr;
+	u32 value;
+
+	KUNIT_ASSERT_NOT_NULL(test, page);
+	KUNIT_ASSERT_EQ(test, 0, kunit_attach_mm());
+	dmabuf = pfn_example_export(page, 4 * PAGE_SIZE);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, dmabuf);
+
+	attach = dma_buf_attach(dmabuf, dev);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, attach);
+	sgt = dma_buf_map_attachment_unlocked(attach, DMA_TO_DEVICE);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, sgt);
+	KUNIT_EXPECT_EQ(test, 1, sgt->nents);
+	KUNIT_EXPECT_EQ(test, sg_dma_address(sgt->sgl), page_to_phys(page));
+	dma_buf_unmap_attachment_unlocked(attach, sgt, DMA_TO_DEVICE);
+	dma_buf_detach(dmabuf, attach);
+
+	KUNIT_ASSERT_EQ(test, 0, dma_buf_vmap_unlocked(dmabuf, &map));
+	*(u32 *)(map.vaddr + 3 * PAGE_SIZE) = model_mark(3);
+	dma_buf_vunmap_unlocked(dmabuf, &map);
+
+	addr = kunit_vm_mmap(test, dmabuf->file, MAP_AT, 4 * PAGE_SIZE,
+			     PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, 0);
+	KUNIT_ASSERT_EQ(test, addr, MAP_AT);
+	KUNIT_EXPECT_EQ(test, 0, get_user(value, (u32 __user *)(addr + 3 * PAGE_SIZE)));
+	KUNIT_EXPECT_EQ(test, value, model_mark(3));
+	KUNIT_ASSERT_EQ(test, 0, vm_munmap(addr, 4 * PAGE_SIZE));
+
+	dma_buf_put(dmabuf);
+}
+
+static struct kunit_case convert_cases[] = {
+	KUNIT_CASE(maps_ram_for_devices),
+	KUNIT_CASE(maps_private_ram_for_devices),
+	KUNIT_CASE(does_not_map_mixtures),
+	KUNIT_CASE(needs_peer_to_peer_for_mmio),
+	KUNIT_CASE(vmaps_ram),
+	KUNIT_CASE(refuses_vmaps_without_a_warning),
+	KUNIT_CASE(mmaps_ram_by_faults),
+	KUNIT_CASE(mmaps_mmio),
+	KUNIT_CASE(does_not_mmap_private_ram),
+	KUNIT_CASE(converts_the_documented_example),
+	{}
+};
+
+static struct kunit_suite convert_suite = {
+	.name = "dma-buf-pfn-convert",
+	.test_cases = convert_cases,
+};
+
+kunit_test_suite(convert_suite);
+
+MODULE_DESCRIPTION("KUnit tests of what dma-buf makes of PFN ranges");
+MODULE_LICENSE("GPL");
+MODULE_IMPORT_NS("DMA_BUF");

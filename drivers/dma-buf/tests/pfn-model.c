@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * KUnit: an exporter that only describes its buffer
+ */
+
+#include <linux/file.h>
+#include <linux/mm.h>
+#include <linux/pci.h>
+#include <linux/pci-p2pdma.h>
+
+#include "pfn-model.h"
+
+static bool alike(const struct model *m, pgoff_t a, pgoff_t b)
+{
+	return (a < m->change_at) == (b < m->change_at);
+}
+
+static int model_pfn_range(struct dma_buf *dmabuf, pgoff_t index,
+			   struct dma_buf_pfn_range *range)
+{
+	struct model *m = dmabuf->priv;
+	pgoff_t first = index, last = index;
+
+	while (m->whole && first && alike(m, first - 1, first) &&
+	       m->pfn[first - 1] + 1 == m->pfn[first])
+		first--;
+	while (m->whole && last + 1 < m->nr && alike(m, last, last + 1) &&
+	       m->pfn[last] + 1 == m->pfn[last + 1])
+		last++;
+	range->first = first;
+	range->nr = last - first + 1;
+	range->pfn = m->pfn[first];
+	range->flags = index < m->change_at ? m->flags : m->changed_flags;
+	range->provider = index < m->change_at ? m->provider :
+						 m->changed_provider;
+	range->caching = m->caching;
+	return 0;
+}
+
+/* The buffer stays where it is; these two only allow to offer other modes. */
+static int model_pin(struct dma_buf_attachment *attach)
+{
+	return 0;
+}
+
+static void model_unpin(struct dma_buf_attachment *attach)
+{
+}
+
+static void model_invalidate(struct dma_buf_attachment *attach)
+{
+}
+
+#define ALL_MODES							\
+	(DMA_BUF_MODE_PINNED | DMA_BUF_MODE_REVOCABLE | DMA_BUF_MODE_MOVABLE)
+
+const struct dma_buf_attach_ops model_importer_ops = {
+	.modes = ALL_MODES,
+	.invalidate_mappings = model_invalidate,
+	.allow_peer2peer = true,
+};
+
+const struct dma_buf_attach_ops model_pages_importer_ops = {
+	.modes = ALL_MODES,
+	.invalidate_mappings = model_invalidate,
+};
+
+static void model_release(struct dma_buf *dmabuf)
+{
+}
+
+static void model_free(void *data)
+{
+	struct model *m = data;
+
+	if (m->dmabuf)
+		dma_buf_put(m->dmabuf);
+	flush_delayed_fput();
+	for (unsigned int i = 0; i < m->nr_blocks; i++)
+		__free_pages(m->blocks[i], m->orders[i]);
+}
+
+struct model *model_create(struct kunit *test, u64 seed)
+{
+	struct model *m = kunit_kzalloc(test, sizeof(*m), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, m);
+	m->test = test;
+	m->flags = DMA_BUF_PFN_PAGES | DMA_BUF_PFN_CPU;
+	m->change_at = ULONG_MAX;
+	m->ops.pfn_range = model_pfn_range;
+	m->ops.release = model_release;
+	prandom_seed_state(&m->rnd, seed);
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, model_free, m));
+	return m;
+}
+
+void model_alloc(struct model *m, unsigned long nr)
+{
+	m->nr = 0;
+	while (m->nr < nr) {
+		unsigned int order = prandom_u32_state(&m->rnd) % 4;
+		struct page *page;
+
+		while (m->nr + (1UL << order) > nr)
+			order--;
+		page = alloc_pages(GFP_KERNEL | __GFP_ZERO | __GFP_COMP, order);
+		KUNIT_ASSERT_NOT_NULL(m->test, page);
+		m->blocks[m->nr_blocks] = page;
+		m->orders[m->nr_blocks++] = order;
+		for (unsigned long i = 0; i < 1UL << order; i++)
+			m->pfn[m->nr++] = page_to_pfn(page + i);
+	}
+}
+
+void model_export(struct model *m, u32 cpu_access)
+{
+	DEFINE_DMA_BUF_EXPORT_INFO(info);
+	struct dma_buf *dmabuf;
+
+	info.ops = &m->ops;
+	info.size = m->nr << PAGE_SHIFT;
+	info.flags = O_RDWR;
+	info.priv = m;
+	info.modes = m->modes;
+	info.cpu_access = cpu_access;
+	dmabuf = dma_buf_export(&info);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(m->test, dmabuf);
+	m->dmabuf = dmabuf;
+}
+
+struct model *model_ram(struct kunit *test, u64 seed)
+{
+	struct model *m = model_create(test, seed);
+
+	model_alloc(m, 1 + prandom_u32_state(&m->rnd) % MODEL_MAX_PAGES);
+	m->whole = prandom_u32_state(&m->rnd) & 1;
+	model_export(m, DMA_BUF_CPU_MMAP | DMA_BUF_CPU_VMAP);
+	return m;
+}
+
+void model_mmio(struct model *m, unsigned long nr)
+{
+	/* From 256 GiB on, if addresses have 64 bits */
+	unsigned long pfn = PHYS_PFN(PHYS_ADDR_MAX >> 26);
+	struct pci_dev *pdev;
+
+	while (pfn_valid(pfn) || pfn_valid(pfn + nr - 1))
+		pfn += MAX_ORDER_NR_PAGES;
+
+	m->nr = nr;
+	m->flags = DMA_BUF_PFN_CPU;
+	m->provider = kunit_kzalloc(m->test, sizeof(*m->provider), GFP_KERNEL);
+	pdev = kunit_kzalloc(m->test, sizeof(*pdev), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(m->test, m->provider);
+	KUNIT_ASSERT_NOT_NULL(m->test, pdev);
+	/* A device that never called pcim_p2pdma_init(): nobody reaches it. */
+	m->provider->owner = &pdev->dev;
+	/* MMIO is never offered pinned. */
+	m->modes = DMA_BUF_MODE_REVOCABLE | DMA_BUF_MODE_MOVABLE;
+	m->ops.pin = model_pin;
+	m->ops.unpin = model_unpin;
+	for (unsigned long i = 0; i < nr; i++)
+		m->pfn[i] = pfn + i;
+}
+
+u32 model_mark(pgoff_t i)
+{
+	return 0x70616765 + i;
+}
+
+void model_write_marks(struct model *m)
+{
+	for (pgoff_t i = 0; i < m->nr; i++)
+		*(u32 *)page_address(pfn_to_page(m->pfn[i])) = model_mark(i);
+}
