@@ -295,7 +295,9 @@ static enum dma_data_direction sync_dir(const struct dma_buf_mapping *mapping,
 	return mapping->dir == DMA_BIDIRECTIONAL ? dir : mapping->dir;
 }
 
-static void sync_for_cpu(struct dma_buf *dmabuf, enum dma_data_direction dir)
+static void sync_all(struct dma_buf *dmabuf, enum dma_data_direction dir,
+		     void (*sync)(struct device *dev, struct sg_table *sgt,
+				  enum dma_data_direction dir))
 {
 	struct dma_buf_attachment *attach;
 	struct dma_buf_mapping *m;
@@ -303,20 +305,7 @@ static void sync_for_cpu(struct dma_buf *dmabuf, enum dma_data_direction dir)
 	list_for_each_entry(attach, &dmabuf->attachments, node)
 		list_for_each_entry(m, &attach->mappings, node)
 			if (needs_sync(m))
-				dma_sync_sgtable_for_cpu(attach->dev, m->table,
-							 sync_dir(m, dir));
-}
-
-static void sync_for_device(struct dma_buf *dmabuf, enum dma_data_direction dir)
-{
-	struct dma_buf_attachment *attach;
-	struct dma_buf_mapping *m;
-
-	list_for_each_entry(attach, &dmabuf->attachments, node)
-		list_for_each_entry(m, &attach->mappings, node)
-			if (needs_sync(m))
-				dma_sync_sgtable_for_device(attach->dev, m->table,
-							    sync_dir(m, dir));
+				sync(attach->dev, m->table, sync_dir(m, dir));
 }
 
 /**
@@ -345,7 +334,7 @@ int dma_buf_pfn_begin_cpu_access(struct dma_buf *dmabuf,
 		if (dmabuf->vmapping_counter && !dmabuf->vmap_ptr.is_iomem)
 			invalidate_kernel_vmap_range(dmabuf->vmap_ptr.vaddr,
 						     dmabuf->size);
-		sync_for_cpu(dmabuf, dir);
+		sync_all(dmabuf, dir, dma_sync_sgtable_for_cpu);
 	}
 	dma_resv_unlock(dmabuf->resv);
 	return ret;
@@ -365,7 +354,7 @@ void dma_buf_pfn_end_cpu_access(struct dma_buf *dmabuf,
 	dma_resv_lock(dmabuf->resv, NULL);
 	if (dmabuf->vmapping_counter && !dmabuf->vmap_ptr.is_iomem)
 		flush_kernel_vmap_range(dmabuf->vmap_ptr.vaddr, dmabuf->size);
-	sync_for_device(dmabuf, dir);
+	sync_all(dmabuf, dir, dma_sync_sgtable_for_device);
 	dma_resv_unlock(dmabuf->resv);
 }
 
@@ -392,7 +381,7 @@ void dma_buf_stop_mappings(struct dma_buf *dmabuf)
 
 	dma_resv_assert_held(dmabuf->resv);
 
-	sync_for_cpu(dmabuf, DMA_BIDIRECTIONAL);
+	sync_all(dmabuf, DMA_BIDIRECTIONAL, dma_sync_sgtable_for_cpu);
 	list_for_each_entry(attach, &dmabuf->attachments, node) {
 		/* Without ops, it is pinned while it is mapped. */
 		if (!attach->importer_ops)

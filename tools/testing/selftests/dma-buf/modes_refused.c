@@ -30,21 +30,6 @@ FIXTURE_TEARDOWN(device)
 	close_device(_metadata, &self->dev);
 }
 
-static void announce_one_warning(const char *regex)
-{
-	int fd = open("/dev/kmsg", O_WRONLY | O_CLOEXEC);
-	char line[128];
-	int len;
-
-	/* Nobody scans a log that can't be written to. */
-	if (fd < 0)
-		return;
-	len = snprintf(line, sizeof(line), "splat-expected: 1 %s\n", regex);
-	if (write(fd, line, len) != len)
-		perror("/dev/kmsg");
-	close(fd);
-}
-
 TEST_F(device, exporter_with_inconsistent_modes)
 {
 	static const struct {

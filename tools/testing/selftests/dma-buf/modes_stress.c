@@ -594,11 +594,6 @@ FIXTURE_VARIANT_ADD(stress, mmio) {
 	.pages = 29,
 };
 
-static bool is_mmio(__u32 backing)
-{
-	return backing == DMA_BUF_TEST_MMIO_WC;
-}
-
 FIXTURE_SETUP(stress)
 {
 	const char *rounds = getenv("ROUNDS");
@@ -624,7 +619,7 @@ FIXTURE_SETUP(stress)
 		words[COUNTER] = 0;
 		words[last_word()] = page_mark(SEED, page);
 	}
-	team->shared = is_mmio(variant->backing) ?
+	team->shared = testdev_is_mmio(variant->backing) ?
 		ATTACH(&team->dev, .fd = team->fd, .modes = MOVABLE,
 		       .device = DMA_BUF_TEST_NO_DEVICE, .flags = CALLBACK) :
 		ATTACH(&team->dev, .fd = team->fd, .flags = CALLBACK);
@@ -693,14 +688,14 @@ TEST_F_TIMEOUT(stress, everything_while_it_moves, 120)
 	for (i = 0; i < CPU_OWNERS; i++)
 		hire(_metadata, team, own_by_cpu);
 	/* No device of the test reaches what has no pages. */
-	hire(_metadata, team, is_mmio(variant->backing) ? own_by_asking :
+	hire(_metadata, team, testdev_is_mmio(variant->backing) ? own_by_asking :
 							  own_by_dma);
 	hire(_metadata, team, own_by_asking);
 	for (i = 0; i < READERS; i++)
 		hire(_metadata, team, read_by_cpu);
 	for (i = 0; i < KERNEL_READERS; i++)
 		hire(_metadata, team, read_by_kernel);
-	if (!is_mmio(variant->backing)) {
+	if (!testdev_is_mmio(variant->backing)) {
 		for (i = 0; i < SHARERS; i++)
 			hire(_metadata, team, share_importer);
 		hire(_metadata, team, come_and_go);

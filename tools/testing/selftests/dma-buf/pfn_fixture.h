@@ -20,21 +20,6 @@ enum { CACHED, WRITE_COMBINE, UNCACHED };
 
 #define NO_DEVICE	DMA_BUF_TEST_NO_DEVICE
 
-static inline void announce_one_warning(const char *regex)
-{
-	int fd = open("/dev/kmsg", O_WRONLY | O_CLOEXEC);
-	char line[128];
-	int len;
-
-	/* Nobody scans a log that can't be written to. */
-	if (fd < 0)
-		return;
-	len = snprintf(line, sizeof(line), "splat-expected: 1 %s\n", regex);
-	if (write(fd, line, len) != len)
-		perror("/dev/kmsg");
-	close(fd);
-}
-
 /* A buffer, and an importer without a device */
 struct described {
 	struct testdev dev;

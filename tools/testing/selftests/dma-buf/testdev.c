@@ -189,71 +189,78 @@ int testdev_set_dma_mask(int dev, __u32 device, __u32 bits)
 	return do_ioctl(dev, DMA_BUF_TEST_SET_DMA_MASK, &arg);
 }
 
-static int do_dma(int dev, __u32 id, __u32 direction, size_t offset,
-		  const void *data, size_t len)
+static int dma_step(int dev, int id, __u32 direction, size_t offset,
+		    const void *data, size_t len)
+{
+	struct dma_buf_test_dma arg = {
+		.id = id,
+		.direction = direction,
+		.offset = offset,
+		.length = len,
+		.data = (uintptr_t)data,
+	};
+
+	return do_ioctl(dev, DMA_BUF_TEST_DMA, &arg);
+}
+
+/* @step with as much as an ioctl takes, until all is done; @who is an fd or an id */
+static int in_steps(int (*step)(int dev, int who, __u32 direction,
+				size_t offset, const void *data, size_t len),
+		    int dev, int who, __u32 direction, size_t offset,
+		    const void *data, size_t len)
 {
 	while (len) {
-		struct dma_buf_test_dma arg = {
-			.id = id,
-			.direction = direction,
-			.offset = offset,
-			.length = len < DMA_MAX ? len : DMA_MAX,
-			.data = (uintptr_t)data,
-		};
-		int ret = do_ioctl(dev, DMA_BUF_TEST_DMA, &arg);
+		size_t part = len < DMA_MAX ? len : DMA_MAX;
+		int ret = step(dev, who, direction, offset, data, part);
 
 		if (ret)
 			return ret;
-		offset += arg.length;
-		data += arg.length;
-		len -= arg.length;
+		offset += part;
+		data += part;
+		len -= part;
 	}
 	return 0;
 }
 
 int testdev_read(int dev, __u32 id, size_t offset, void *data, size_t len)
 {
-	return do_dma(dev, id, DMA_BUF_TEST_DMA_READ, offset, data, len);
+	return in_steps(dma_step, dev, id, DMA_BUF_TEST_DMA_READ, offset, data,
+			len);
 }
 
 int testdev_write(int dev, __u32 id, size_t offset, const void *data,
 		  size_t len)
 {
-	return do_dma(dev, id, DMA_BUF_TEST_DMA_WRITE, offset, data, len);
+	return in_steps(dma_step, dev, id, DMA_BUF_TEST_DMA_WRITE, offset, data,
+			len);
 }
 
-static int do_vmap(int dev, int dmabuf, __u32 direction, size_t offset,
-		   const void *data, size_t len)
+static int vmap_step(int dev, int dmabuf, __u32 direction, size_t offset,
+		     const void *data, size_t len)
 {
-	while (len) {
-		struct dma_buf_test_vmap arg = {
-			.fd = dmabuf,
-			.direction = direction,
-			.offset = offset,
-			.length = len < DMA_MAX ? len : DMA_MAX,
-			.data = (uintptr_t)data,
-		};
-		int ret = do_ioctl(dev, DMA_BUF_TEST_VMAP, &arg);
+	struct dma_buf_test_vmap arg = {
+		.fd = dmabuf,
+		.direction = direction,
+		.offset = offset,
+		.length = len,
+		.data = (uintptr_t)data,
+	};
 
-		if (ret)
-			return ret;
-		offset += arg.length;
-		data += arg.length;
-		len -= arg.length;
-	}
-	return 0;
+	return do_ioctl(dev, DMA_BUF_TEST_VMAP, &arg);
 }
 
 int testdev_vmap_read(int dev, int dmabuf, size_t offset, void *data,
 		      size_t len)
 {
-	return do_vmap(dev, dmabuf, DMA_BUF_TEST_DMA_READ, offset, data, len);
+	return in_steps(vmap_step, dev, dmabuf, DMA_BUF_TEST_DMA_READ, offset,
+			data, len);
 }
 
 int testdev_vmap_write(int dev, int dmabuf, size_t offset, const void *data,
 		       size_t len)
 {
-	return do_vmap(dev, dmabuf, DMA_BUF_TEST_DMA_WRITE, offset, data, len);
+	return in_steps(vmap_step, dev, dmabuf, DMA_BUF_TEST_DMA_WRITE, offset,
+			data, len);
 }
 
 int query_modes(int dmabuf, struct dma_buf_query *query)
