@@ -28,7 +28,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <linux/udmabuf.h>
+
 #include "../tools/testing/selftests/dma-buf/exporters.h"
+#include "../tools/testing/selftests/dma-buf/write_file.h"
 #include "attach/dma_buf_bench.h"
 
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
@@ -65,6 +68,7 @@ struct mapping {
 	int fd;
 	size_t len;		/* bytes, from the start of the buffer */
 	int times;		/* between two looks at the clock */
+	size_t extents;		/* that it has at least */
 };
 
 static char *map(const struct mapping *m)
@@ -145,20 +149,26 @@ static void one_page(const struct mapping *m)
 	stop();
 }
 
+/* The module of attach/ */
+static int importer(void)
+{
+	static int dev = -1;
+
+	if (dev < 0)
+		dev = open("/dev/dma_buf_bench", O_RDWR);
+	if (dev < 0)
+		err(1, "/dev/dma_buf_bench (insmod dma_buf_test.ko makes it)");
+	return dev;
+}
+
 /*
  * What a device's driver does, m->times, in the kernel. Meanwhile the buffer is
  * in use, as it is where it is shared: vgem frees the pages of one that isn't.
  */
 static void import(const struct mapping *m, struct dma_buf_bench how)
 {
-	static int dev = -1;
+	int dev = importer(), ret;
 	char *p;
-	int ret;
-
-	if (dev < 0)
-		dev = open("/dev/dma_buf_bench", O_RDWR);
-	if (dev < 0)
-		err(1, "/dev/dma_buf_bench (insmod dma_buf_bench.ko makes it)");
 
 	how.fd = m->fd;
 	p = map(m);
@@ -193,6 +203,64 @@ static void map_dynamic(const struct mapping *m)
 					  .dynamic = 1 });
 }
 
+/* A large buffer is mapped once between two looks at the clock. */
+static void map_large(const struct mapping *m)
+{
+	int64_t before = elapsed, attached;
+
+	import(m, (struct dma_buf_bench){ .attachments = 1, .maps = 1 });
+	attached = elapsed - before;
+	elapsed = before;
+	import(m, (struct dma_buf_bench){ .attachments = 1, .maps = 2 });
+	elapsed -= attached;
+}
+
+/* Where the buffer is, by DMA addresses on the base and by PFNs on the series */
+static void describe(const struct mapping *m)
+{
+	struct dma_buf_bench_describe how = { .fd = m->fd };
+	int dev = importer(), ret;
+
+	start();
+	ret = ioctl(dev, DMA_BUF_BENCH_DESCRIBE, &how);
+	stop();
+	if (ret)
+		err(1, "DMA_BUF_BENCH_DESCRIBE");
+	if (how.extents < m->extents)
+		errx(1, "%llu extents, expected %zu: the pages aren't scattered",
+		     (unsigned long long)how.extents, m->extents);
+}
+
+/* Bytes, and no instructions */
+static void describe_bytes(const struct mapping *m)
+{
+	struct dma_buf_bench_describe how = { .fd = m->fd, .count = 1 };
+
+	if (ioctl(importer(), DMA_BUF_BENCH_DESCRIBE, &how))
+		err(1, "DMA_BUF_BENCH_DESCRIBE");
+	elapsed += how.bytes;
+}
+
+/* One page of a BAR, whose mapping takes one entry: a huge one */
+static void fault_bar(const struct mapping *m)
+{
+	char *area, *p;
+
+	area = mmap(NULL, 2 * m->len, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS,
+		    -1, 0);
+	if (area == MAP_FAILED)
+		err(1, "mmap");
+	p = (char *)(((uintptr_t)area + m->len - 1) / m->len * m->len);
+	if (mmap(p, m->len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED,
+		 m->fd, 0) != p)
+		err(1, "mmap of a BAR");
+	start();
+	touch(p, PAGE);
+	stop();
+	if (munmap(area, 2 * m->len))
+		err(1, "munmap");
+}
+
 /*
  * What is small is done more than once between two looks at the clock, so that
  * a slab that is refilled now and then doesn't make it or break it.
@@ -202,6 +270,7 @@ static void map_dynamic(const struct mapping *m)
 enum sizes {
 	PAGE_ONLY,		/* one page */
 	LARGEST,		/* 64 MiB */
+	HUGE,			/* 256 MiB, for what CPUs don't map */
 	SOME,			/* 1 MiB, or the exporter's granule, and 16 MiB */
 	ALL,
 };
@@ -210,7 +279,7 @@ static const struct operation {
 	const char *name;
 	void (*run)(const struct mapping *m);
 	enum sizes sizes;
-	bool imports;		/* all of the buffer, and repeats that itself */
+	bool imports;		/* all of the buffer; repeats that m->times itself */
 } operations[] = {
 	{ "total",		total,		ALL,		false },
 	{ "fault",		just_touch,	PAGE_ONLY,	false },
@@ -218,19 +287,88 @@ static const struct operation {
 	{ "touch",		just_touch,	LARGEST,	false },
 	{ "unmap",		just_unmap,	LARGEST,	false },
 	{ "one page",		one_page,	LARGEST,	false },
-	/*
-	 * What the core takes is the same for any size. What the exporter takes
-	 * depends on how a larger buffer lies in memory, which is luck.
-	 */
+	/* What the core takes is the same for any size. */
 	{ "attach static",	attach_static,	PAGE_ONLY,	true },
 	{ "attach dynamic",	attach_dynamic,	PAGE_ONLY,	true },
 	{ "map static",		map_static,	PAGE_ONLY,	true },
 	{ "map dynamic",	map_dynamic,	PAGE_ONLY,	true },
+	/* What the exporter takes depends on how the buffer lies in memory. */
+	{ "attach large",	attach_static,	LARGEST,	true },
+	{ "map large",		map_large,	LARGEST,	true },
+	{ "describe",		describe,	HUGE,		true },
+	{ "describe bytes",	describe_bytes,	HUGE,		true },
 };
 
-/* exporters_list.c of the selftests has what they are. */
-static const char *const exporters[] = {
-	"udmabuf", "udmabuf_huge", "system_heap", "cma_heap", "vgem",
+/*
+ * A udmabuf of single pages of which no two are side by side in memory, or only
+ * by chance: it takes a page of each half of a memfd in turn.
+ */
+static int scattered_create(const struct exporter *exporter, struct dmabuf *buf,
+			    int flags)
+{
+	size_t i, nr = buf->size / PAGE;
+	struct udmabuf_create_list *list;
+	void *mem;
+	int dev;
+
+	(void)exporter;
+	(void)flags;
+	list = calloc(1, sizeof(*list) + nr * sizeof(list->list[0]));
+	buf->memfd = memfd_create("bench", MFD_ALLOW_SEALING);
+	if (!list || buf->memfd < 0 || ftruncate(buf->memfd, buf->size) ||
+	    fcntl(buf->memfd, F_ADD_SEALS, F_SEAL_SHRINK))
+		return -errno;
+	mem = mmap(NULL, buf->size, PROT_READ | PROT_WRITE,
+		   MAP_SHARED | MAP_POPULATE, buf->memfd, 0);
+	if (mem == MAP_FAILED)
+		return -errno;
+	munmap(mem, buf->size);
+
+	list->count = nr;
+	for (i = 0; i < nr; i++) {
+		list->list[i].memfd = buf->memfd;
+		list->list[i].offset = (i % 2 * nr / 2 + i / 2) * PAGE;
+		list->list[i].size = PAGE;
+	}
+	dev = open("/dev/udmabuf", O_RDWR);
+	buf->fd = dev < 0 ? -1 : ioctl(dev, UDMABUF_CREATE_LIST, list);
+	if (buf->fd < 0)
+		return -errno;
+	close(dev);
+	free(list);
+	return 0;
+}
+
+static const char *scattered_missing(const struct exporter *exporter)
+{
+	(void)exporter;
+	return NULL;
+}
+
+static const struct exporter_kind scattered_kind = {
+	.missing = scattered_missing,
+	.create = scattered_create,
+};
+
+static const struct exporter scattered = {
+	.name = "udmabuf_4k",
+	.kind = &scattered_kind,
+	.exp_name = "udmabuf",
+};
+
+/* exporters_list.c of the selftests has what the others are. */
+static const struct {
+	const char *name;
+	const struct exporter *exporter;
+	size_t min;		/* bytes */
+	size_t max;
+} exporters[] = {
+	{ "udmabuf",		NULL,		0,		64 * MIB },
+	{ "udmabuf_4k",		&scattered,	64 * MIB,	256 * MIB },
+	{ "udmabuf_huge",	NULL,		0,		256 * MIB },
+	{ "system_heap",	NULL,		0,		256 * MIB },
+	{ "cma_heap",		NULL,		0,		256 * MIB },
+	{ "vgem",		NULL,		0,		64 * MIB },
 };
 
 /* 1 MiB is the granule where that is more. */
@@ -242,6 +380,7 @@ static const struct {
 	{ 1 * MIB,	SOME },
 	{ 16 * MIB,	SOME },
 	{ 64 * MIB,	LARGEST },
+	{ 256 * MIB,	HUGE },
 };
 
 /*
@@ -289,7 +428,19 @@ static int64_t least(const struct operation *op, const struct mapping *m)
 static char results[64 * KIB];
 static size_t results_len;
 
-static void run(const struct exporter *exporter, const char *glob)
+static void add_result(const char *operation, const char *exporter, size_t len,
+		       int64_t cost)
+{
+	results_len += snprintf(results + results_len,
+				sizeof(results) - results_len,
+				"%s\t%s\t%zu\t%ld\n", operation, exporter, len,
+				cost);
+	if (results_len >= sizeof(results))
+		errx(1, "more results than there is room for");
+}
+
+static void run(const struct exporter *exporter, size_t min, size_t max,
+		const char *glob)
 {
 	const char *missing = exporter_missing(exporter);
 	size_t i, k;
@@ -304,6 +455,8 @@ static void run(const struct exporter *exporter, const char *glob)
 		struct dmabuf buf;
 		int ret;
 
+		if (len < min || len > max)
+			continue;
 		/* One page of a huge page can be mapped, and is. */
 		if (len > PAGE && len < granule)
 			len = granule;
@@ -317,6 +470,8 @@ static void run(const struct exporter *exporter, const char *glob)
 		m = (struct mapping){
 			.fd = buf.fd, .len = len,
 			.times = len == PAGE ? TIMES : 1,
+			/* Of two neighbours, some may be side by side by chance. */
+			.extents = exporter == &scattered ? len / PAGE / 2 : 0,
 		};
 
 		for (k = 0; k < ARRAY_SIZE(operations); k++) {
@@ -328,15 +483,41 @@ static void run(const struct exporter *exporter, const char *glob)
 				continue;
 			if (fnmatch(glob, op->name, 0))
 				continue;
-			results_len += snprintf(results + results_len,
-				sizeof(results) - results_len,
-				"%s\t%s\t%zu\t%ld\n", op->name, exporter->name,
-				len, least(op, &m));
-			if (results_len >= sizeof(results))
-				errx(1, "more results than there is room for");
+			add_result(op->name, exporter->name, len, least(op, &m));
 		}
 		dmabuf_close(&buf);
 	}
+}
+
+static void run_bar(const char *glob)
+{
+	static const struct operation op = { "fault", fault_bar, PAGE_ONLY, false };
+	const size_t sizes[] = { PAGE, 2 * MIB, 1024 * MIB };
+	size_t i;
+
+	if (fnmatch(glob, op.name, 0))
+		return;
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		const struct mapping m = {
+			.fd = importer(), .len = sizes[i], .times = 1,
+		};
+
+		add_result(op.name, "bar", m.len, least(&op, &m));
+	}
+}
+
+/* udmabuf refuses what is larger. */
+static void set_limits(void)
+{
+	static const char *const limits[][2] = {
+		{ "/sys/module/udmabuf/parameters/size_limit_mb", "256" },
+		{ "/sys/module/udmabuf/parameters/list_limit", "65536" },
+	};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(limits); i++)
+		if (write_file(limits[i][0], limits[i][1]))
+			err(1, "%s", limits[i][0]);
 }
 
 /* Two instructions a turn, for as long as no interrupt comes */
@@ -379,6 +560,7 @@ static void check_clock(void)
 int main(int argc, char **argv)
 {
 	struct sched_param param = { .sched_priority = 1 };
+	const char *glob = argc > 1 ? argv[1] : "*";
 	size_t i;
 
 	/* Where a mapping is decides how many page tables it takes. */
@@ -395,8 +577,11 @@ int main(int argc, char **argv)
 		err(1, "SCHED_FIFO");
 
 	check_clock();
+	set_limits();
 	for (i = 0; i < ARRAY_SIZE(exporters); i++)
-		run(exporter_find(exporters[i]), argc > 1 ? argv[1] : "*");
+		run(exporters[i].exporter ?: exporter_find(exporters[i].name),
+		    exporters[i].min, exporters[i].max, glob);
+	run_bar(glob);
 	fwrite(results, 1, results_len, stdout);
 	return 0;
 }

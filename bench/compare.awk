@@ -4,9 +4,10 @@
 #
 #	awk [-v results=FILE] -f bench/compare.awk runs.tsv
 #
-# Each line of runs.tsv: base|series, 1|2, operation, exporter, bytes and
-# instructions, with tabs between. Of the two runs of a kernel the cheaper one
-# counts. FILE gets operation, exporter, bytes, base, series and ratio.
+# Each line of runs.tsv: base|series, 1|2, operation, exporter, bytes mapped and
+# instructions, with tabs between; for an operation "... bytes", bytes of memory
+# in the place of instructions. Of the two runs of a kernel the cheaper one counts.
+# FILE gets operation, exporter, bytes, base, series and ratio.
 #
 # The status is 1 if a row
 #	- is a regression: the series takes over 2 % more than the base, over 5 %
@@ -26,7 +27,8 @@ BEGIN {
 	unstable = 0.1		# %
 	exact = 2		# instructions
 	# where a cost of each page makes sense
-	per_page = "^(total|mmap|touch|unmap)$"
+	per_page = "^(total|mmap|touch|unmap|map large|attach large|describe)$"
+	bytes = " bytes$"	# of memory, and no instructions: 0 is possible
 }
 
 # How much more a row may cost, in %
@@ -54,7 +56,7 @@ function size(bytes)
 /^$/ { next }
 
 NF != 6 || $1 !~ /^(base|series)$/ || $2 !~ /^[12]$/ || $5 !~ /^[0-9]+$/ ||
-$6 !~ /^[1-9][0-9]*$/ {
+$6 !~ ($3 ~ bytes ? "^[0-9]+$" : "^[1-9][0-9]*$") {
 	complain("line " NR " can't be read: " $0)
 	next
 }
@@ -79,7 +81,7 @@ function cheaper(kernel, row,	a, b, t, missing)
 			missing = 1
 		}
 	if (missing)
-		return 0
+		return -1
 	a = cost[kernel, 1, row] + 0
 	b = cost[kernel, 2, row] + 0
 	if (b < a) {
@@ -88,7 +90,7 @@ function cheaper(kernel, row,	a, b, t, missing)
 	if (b - a > exact && (b - a) * 100 > a * unstable)
 		complain(sprintf("%s: unstable, %d and %d in two runs of the %s",
 				 name(row), a, b, kernel))
-	if ((b - a) / a >= apart[kernel]) {
+	if (a && (b - a) / a >= apart[kernel]) {
 		apart[kernel] = (b - a) / a
 		furthest[kernel] = name(row)
 	}
@@ -109,16 +111,18 @@ END {
 		split(row, f, FS)
 		base = cheaper("base", row)
 		series = cheaper("series", row)
-		if (!base || !series)
+		if (base < 0 || series < 0)
 			continue
 
 		mark = ""
 		if (series - base > exact &&
 		    (series - base) * 100 > base * limit(f[1])) {
 			mark = "  regression"
-			complain(sprintf("%s: regression, %d and not %d instructions (+%.2f %%, limit %d %%)",
+			complain(sprintf("%s: regression, %d and not %d %s (+%.2f %%, limit %d %%)",
 					 name(row), series, base,
-					 100 * (series - base) / base, limit(f[1])))
+					 f[1] ~ bytes ? "bytes" : "instructions",
+					 base ? 100 * (series - base) / base : 100,
+					 limit(f[1])))
 		}
 		pages = ""
 		if (f[1] ~ per_page && f[3] >= 1048576)
@@ -127,17 +131,18 @@ END {
 		if (f[2] != last)
 			print ""
 		last = f[2]
+		ratio = base ? series / base : 1
 		line = sprintf("%-16s%-14s%8s%12d%12d%8.3f%16s%s", f[1], f[2],
-			       size(f[3]), base, series, series / base, pages, mark)
+			       size(f[3]), base, series, ratio, pages, mark)
 		sub(/ +$/, "", line)
 		print line
 		if (results != "")
 			printf "%s\t%s\t%s\t%d\t%d\t%.4f\n", f[1], f[2], f[3],
-			       base, series, series / base >results
+			       base, series, ratio >results
 	}
 	if (rows) {
 		print "\nA row may cost 2 % more than on the base, \"map\" 5 %, \"attach\" 10 %."
-		print "Executed instructions; \"a page\" is base and series. Two boots of each kernel:"
+		print "Executed instructions, but for \"bytes\"; \"a page\" is base and series. Two boots of each kernel:"
 		for (i = 1; i <= 2; i++) {
 			kernel = i == 1 ? "base" : "series"
 			printf "%-8s%d of %d rows are the same", kernel ":",

@@ -2,7 +2,8 @@
 /*
  * An importer to measure, the same for the base and for the series: it attaches
  * to a dma-buf, maps and unmaps it, and detaches, as drivers of 7.3 do, and
- * declares nothing that 7.3 doesn't know.
+ * declares nothing that 7.3 doesn't know. describe.c and bar.c are where the two
+ * differ.
  */
 
 #include <linux/dma-buf.h>
@@ -14,7 +15,7 @@
 #include <linux/platform_device.h>
 #include <linux/uaccess.h>
 
-#include "dma_buf_bench.h"
+#include "bench.h"
 
 static struct platform_device *pdev;
 
@@ -23,7 +24,7 @@ static void invalidate_mappings(struct dma_buf_attachment *attach)
 {
 }
 
-static const struct dma_buf_attach_ops dynamic_ops = {
+const struct dma_buf_attach_ops bench_dynamic_ops = {
 	.allow_peer2peer = true,
 	.invalidate_mappings = invalidate_mappings,
 };
@@ -47,7 +48,7 @@ static int import(struct dma_buf *dmabuf, bool dynamic, u32 maps)
 
 	if (dynamic)
 		attach = dma_buf_dynamic_attach(dmabuf, &pdev->dev,
-						&dynamic_ops, NULL);
+						&bench_dynamic_ops, NULL);
 	else
 		attach = dma_buf_attach(dmabuf, &pdev->dev);
 	if (IS_ERR(attach))
@@ -60,15 +61,13 @@ static int import(struct dma_buf *dmabuf, bool dynamic, u32 maps)
 	return ret;
 }
 
-static long bench_ioctl(struct file *file, unsigned int cmd, unsigned long data)
+static long ioctl_import(void __user *user)
 {
 	struct dma_buf_bench arg;
 	struct dma_buf *dmabuf;
 	int ret = 0;
 
-	if (cmd != DMA_BUF_BENCH_IMPORT)
-		return -ENOTTY;
-	if (copy_from_user(&arg, (void __user *)data, sizeof(arg)))
+	if (copy_from_user(&arg, user, sizeof(arg)))
 		return -EFAULT;
 
 	dmabuf = dma_buf_get(arg.fd);
@@ -81,21 +80,55 @@ static long bench_ioctl(struct file *file, unsigned int cmd, unsigned long data)
 	return ret;
 }
 
+static long ioctl_describe(void __user *user)
+{
+	struct dma_buf_bench_describe arg;
+	struct dma_buf *dmabuf;
+	int ret;
+
+	if (copy_from_user(&arg, user, sizeof(arg)))
+		return -EFAULT;
+
+	dmabuf = dma_buf_get(arg.fd);
+	if (IS_ERR(dmabuf))
+		return PTR_ERR(dmabuf);
+
+	ret = bench_describe(dmabuf, &pdev->dev, &arg);
+	dma_buf_put(dmabuf);
+	if (!ret && copy_to_user(user, &arg, sizeof(arg)))
+		ret = -EFAULT;
+	return ret;
+}
+
+static long bench_ioctl(struct file *file, unsigned int cmd, unsigned long data)
+{
+	void __user *user = (void __user *)data;
+
+	switch (cmd) {
+	case DMA_BUF_BENCH_IMPORT:
+		return ioctl_import(user);
+	case DMA_BUF_BENCH_DESCRIBE:
+		return ioctl_describe(user);
+	}
+	return -ENOTTY;
+}
+
 static const struct file_operations bench_fops = {
 	.owner = THIS_MODULE,
 	.unlocked_ioctl = bench_ioctl,
+	.mmap = bench_bar_mmap,
 };
 
 static struct miscdevice bench_misc = {
 	.minor = MISC_DYNAMIC_MINOR,
-	.name = KBUILD_MODNAME,
+	.name = "dma_buf_bench",
 	.fops = &bench_fops,
 };
 
 static int __init bench_init(void)
 {
 	const struct platform_device_info info = {
-		.name = KBUILD_MODNAME,
+		.name = "dma_buf_bench",
 		.id = PLATFORM_DEVID_NONE,
 		/* Reaches all memory, or swiotlb would be measured. */
 		.dma_mask = DMA_BIT_MASK(64),

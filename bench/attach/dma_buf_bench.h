@@ -15,7 +15,15 @@ struct dma_buf_bench {
 	__u32 maps;		/* of each, one after the other */
 };
 
+struct dma_buf_bench_describe {
+	__s32 fd;		/* of a dma-buf */
+	__u32 count;		/* 1: the bytes that are allocated */
+	__u64 extents;		/* out */
+	__u64 bytes;		/* out, without the attachment itself */
+};
+
 /* 0, or a negative errno */
 #define DMA_BUF_BENCH_IMPORT	_IOW('b', 0xbe, struct dma_buf_bench)
+#define DMA_BUF_BENCH_DESCRIBE	_IOWR('b', 0xbf, struct dma_buf_bench_describe)
 
 #endif /* DMA_BUF_BENCH_H */

@@ -189,3 +189,24 @@ beside()	# OPERATION BASE SERIES
 		fails 'line 9 can.t be read'
 	done
 }
+
+@test "bytes may be none" {
+	for kernel in base series; do
+		for run in 1 2; do
+			row $kernel $run "describe bytes" udmabuf 268435456 \
+				$([ $kernel = base ] && echo 4096 || echo 0)
+		done
+	done
+	passes
+	has '^describe bytes +udmabuf +256 MiB +4096 +0 +0\.000$'
+}
+
+@test "bytes where the base has none" {
+	for kernel in base series; do
+		for run in 1 2; do
+			row $kernel $run "describe bytes" udmabuf 268435456 \
+				$([ $kernel = base ] && echo 0 || echo 64)
+		done
+	done
+	fails "describe bytes, udmabuf, 256 MiB: regression, 64 and not 0"
+}

@@ -83,8 +83,8 @@ int dma_buf_pfn_iommu_map(const struct dma_buf_pfn_mapping *mapping,
 
 		range = range_prot(r, prot);
 		/* An IOMMU may have no page as small as the CPU's. */
-		if (range >= 0 && !IS_ALIGNED(PFN_PHYS(r->pfn), granule) &&
-		    granule > PAGE_SIZE)
+		if (range >= 0 &&
+		    !IS_ALIGNED((PFN_PHYS(r->pfn) + skip) | size, granule))
 			range = -EOPNOTSUPP;
 		if (range < 0) {
 			ret = range;

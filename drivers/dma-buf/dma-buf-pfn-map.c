@@ -6,6 +6,7 @@
 #include <linux/dma-buf.h>
 #include <linux/dma-buf-mapping.h>
 #include <linux/dma-buf-pfn.h>
+#include <linux/dma-map-ops.h>
 #include <linux/dma-mapping.h>
 #include <linux/dma-resv.h>
 #include <linux/err.h>
@@ -25,6 +26,7 @@
  */
 struct ram_table {
 	struct sg_table sgt;
+	enum dma_data_direction dir;
 	unsigned long attrs;
 	bool foreign;	/* others use the memory, and don't tell */
 };
@@ -60,8 +62,9 @@ static void walk_for_device(struct dma_buf_pfn_iter *iter,
 	/*
 	 * A device that may bounce, or that has memory remapped page by page as
 	 * Xen does, can't take every length. Merging could make a piece bounce
-	 * that is in reach. An exporter's own range is never cut.
+	 * that is in reach. An exporter's own range is not cut for that.
 	 */
+	iter->seg_mask = dma_get_seg_boundary(attach->dev);
 	if (dma_max_mapping_size(attach->dev) == SIZE_MAX)
 		iter->max_merge = dma_get_max_seg_size(attach->dev) >> PAGE_SHIFT;
 	else
@@ -138,6 +141,11 @@ static struct sg_table *map_ram(struct dma_buf_attachment *attach,
 	if (!table)
 		return ERR_PTR(-ENOMEM);
 	table->foreign = flags & DMA_BUF_PFN_FOREIGN;
+	/*
+	 * What a CPU writes meanwhile has to get past a device that only writes, to
+	 * others. The DMA API would drop it at the next sync.
+	 */
+	table->dir = dir == DMA_FROM_DEVICE ? DMA_BIDIRECTIONAL : dir;
 
 	/* A dma-buf may be mapped by many at once, so cache lines overlap. */
 	table->attrs = DMA_ATTR_DEBUGGING_IGNORE_CACHELINES;
@@ -154,7 +162,7 @@ static struct sg_table *map_ram(struct dma_buf_attachment *attach,
 	if (ret)
 		goto err_table;
 	/* Userspace can map more than can be bounced, which is no bug. */
-	ret = dma_map_sgtable(attach->dev, &table->sgt, dir,
+	ret = dma_map_sgtable(attach->dev, &table->sgt, table->dir,
 			      table->attrs | DMA_ATTR_NO_WARN);
 	if (ret)
 		goto err_table;
@@ -176,7 +184,11 @@ static void unmap_ram(struct dma_buf_attachment *attach, struct sg_table *sgt,
 	/* A bounce buffer must not be copied over what is there by now. */
 	if (stale || table->foreign)
 		attrs |= DMA_ATTR_SKIP_CPU_SYNC;
-	dma_unmap_sgtable(attach->dev, sgt, dir, attrs);
+	/* Nor are caches invalidated, before somebody asks for that. */
+	if (!stale && table->foreign && dir != DMA_TO_DEVICE &&
+	    !dev_is_dma_coherent(attach->dev))
+		attach->dmabuf->sync_owed = true;
+	dma_unmap_sgtable(attach->dev, sgt, table->dir, attrs);
 	sg_free_table(sgt);
 	kfree(table);
 }
@@ -292,7 +304,10 @@ static bool needs_sync(const struct dma_buf_mapping *mapping)
 static enum dma_data_direction sync_dir(const struct dma_buf_mapping *mapping,
 					enum dma_data_direction dir)
 {
-	return mapping->dir == DMA_BIDIRECTIONAL ? dir : mapping->dir;
+	const struct ram_table *table =
+		container_of(mapping->table, struct ram_table, sgt);
+
+	return table->dir == DMA_BIDIRECTIONAL ? dir : table->dir;
 }
 
 static void sync_all(struct dma_buf *dmabuf, enum dma_data_direction dir,
@@ -308,6 +323,28 @@ static void sync_all(struct dma_buf *dmabuf, enum dma_data_direction dir,
 				sync(attach->dev, m->table, sync_dir(m, dir));
 }
 
+/*
+ * Invalidate caches of what devices have written that have been unmapped since.
+ * At their unmap, that could have cost others, who use the memory as well, what
+ * they had written; now the caller asks for it.
+ */
+static void sync_what_is_owed(struct dma_buf *dmabuf)
+{
+	struct dma_buf_pfn_iter iter;
+	const struct dma_buf_pfn_range *r = &iter.range;
+
+	if (!dmabuf->sync_owed)
+		return;
+	dma_buf_pfn_walk(&iter, dmabuf, 0, dmabuf->size >> PAGE_SHIFT);
+	while (dma_buf_pfn_iter_next(&iter) > 0)
+		arch_sync_dma_for_cpu(PFN_PHYS(r->pfn),
+				      (size_t)r->nr << PAGE_SHIFT,
+				      DMA_FROM_DEVICE);
+	arch_sync_dma_for_cpu_all();
+	arch_sync_dma_flush();
+	dmabuf->sync_owed = false;
+}
+
 /**
  * dma_buf_pfn_begin_cpu_access - let the CPU see what devices have written
  * @dmabuf:	buffer that the core maps
@@ -317,17 +354,15 @@ static void sync_all(struct dma_buf *dmabuf, enum dma_data_direction dir,
  * is to be copied when the device is done.
  *
  * Context: Process context, may sleep. Takes the reservation lock.
- * Return: 0, -ENODEV while the buffer is revoked, or -EINTR.
+ * Return: 0, or -ENODEV while the buffer is revoked.
  */
 int dma_buf_pfn_begin_cpu_access(struct dma_buf *dmabuf,
 				 enum dma_data_direction dir)
 {
-	int ret;
+	int ret = 0;
 
-	ret = dma_resv_lock_interruptible(dmabuf->resv, NULL);
-	if (ret)
-		return ret;
-
+	/* A SYNC that a signal makes fail would be new to userspace. */
+	dma_resv_lock(dmabuf->resv, NULL);
 	if (dmabuf->revoked) {
 		ret = -ENODEV;
 	} else if (dir != DMA_TO_DEVICE) {
@@ -335,6 +370,7 @@ int dma_buf_pfn_begin_cpu_access(struct dma_buf *dmabuf,
 			invalidate_kernel_vmap_range(dmabuf->vmap_ptr.vaddr,
 						     dmabuf->size);
 		sync_all(dmabuf, dir, dma_sync_sgtable_for_cpu);
+		sync_what_is_owed(dmabuf);
 	}
 	dma_resv_unlock(dmabuf->resv);
 	return ret;

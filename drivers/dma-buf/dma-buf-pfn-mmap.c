@@ -305,7 +305,8 @@ static const struct vm_operations_struct core_vm_ops = {
  * Context: Process context, holds the mmap_lock for writing. Takes the
  * reservation lock.
  * Return: 0, or -EINVAL for a copy-on-write mapping, or with a WARN if the
- * exporter has moved f_mapping of the file: entries couldn't be zapped; -EINTR.
+ * exporter has moved f_mapping of the file: entries couldn't be zapped; or
+ * -ERESTARTNOINTR, as mmap() has no EINTR.
  */
 int dma_buf_pfn_mmap(struct dma_buf *dmabuf, struct vm_area_struct *vma)
 {
@@ -321,9 +322,8 @@ int dma_buf_pfn_mmap(struct dma_buf *dmabuf, struct vm_area_struct *vma)
 	 * mprotect() and KVM take the cache mode from vm_page_prot. A buffer that
 	 * can't say where it is now says so in the fault.
 	 */
-	ret = dma_resv_lock_interruptible(dmabuf->resv, NULL);
-	if (ret)
-		return ret;
+	if (dma_resv_lock_interruptible(dmabuf->resv, NULL))
+		return -ERESTARTNOINTR;
 	ret = dmabuf->revoked ? -ENODEV :
 				dma_buf_pfn_ask(dmabuf, vma->vm_pgoff, &range);
 	dma_resv_unlock(dmabuf->resv);

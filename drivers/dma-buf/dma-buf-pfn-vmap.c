@@ -62,8 +62,10 @@ static int vmap_mmio(struct dma_buf *dmabuf, struct iosys_map *map)
 	if (ret < 0)
 		return ret;
 	/* ioremap() takes one range. */
-	if (r->nr != dmabuf->size >> PAGE_SHIFT)
-		return -EOPNOTSUPP;
+	if (r->nr != dmabuf->size >> PAGE_SHIFT) {
+		ret = dma_buf_pfn_iter_next(&iter);
+		return ret < 0 ? ret : -EOPNOTSUPP;
+	}
 
 	/* ioremap() WARNs about RAM, and the core has looked at both ends only. */
 	phys = PFN_PHYS(r->pfn);

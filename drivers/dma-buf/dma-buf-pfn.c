@@ -87,7 +87,7 @@ static bool have_pages(const struct dma_buf_pfn_range *r)
 		if (!pfn_valid(pfn))
 			return false;
 		if (last - pfn < PAGES_STEP)
-			return pfn_valid(last);
+			return pfn == last || pfn_valid(last);
 		pfn += PAGES_STEP;
 	}
 }
@@ -134,7 +134,8 @@ static const char *range_defect(const struct dma_buf *dmabuf, pgoff_t index,
 		if (r->provider)
 			return "RAM with a provider";
 		/* Those between are looked at when somebody wants them. */
-		if (!pfn_valid(r->pfn) || !pfn_valid(pfn_end - 1))
+		if (!pfn_valid(r->pfn) ||
+		    (r->nr > 1 && !pfn_valid(pfn_end - 1)))
 			return no_pages;
 		return NULL;
 	}
@@ -156,10 +157,12 @@ static const char *range_defect(const struct dma_buf *dmabuf, pgoff_t index,
 static bool can_merge(const struct dma_buf_pfn_iter *iter)
 {
 	const struct dma_buf_pfn_range *r = &iter->range, *next = &iter->ahead;
+	u64 last = PFN_PHYS(next->pfn + next->nr) - 1;
 
 	return r->pfn + r->nr == next->pfn && r->flags == next->flags &&
 	       r->provider == next->provider && r->caching == next->caching &&
-	       r->nr + next->nr <= iter->max_merge;
+	       r->nr + next->nr <= iter->max_merge &&
+	       !((PFN_PHYS(r->pfn) ^ last) & ~iter->seg_mask);
 }
 
 /* Defect of what an exporter leaves to the core; NULL if there is none */
@@ -265,7 +268,8 @@ static int ask_clipped(struct dma_buf *dmabuf, pgoff_t index, pgoff_t end,
 	int ret;
 
 	ret = dma_buf_pfn_ask(dmabuf, index, range);
-	if (ret)
+	/* A single page has been looked at, and there is nothing to clip. */
+	if (ret || range->nr == 1)
 		return ret;
 
 	skip = index - range->first;
@@ -310,6 +314,7 @@ void dma_buf_pfn_walk(struct dma_buf_pfn_iter *iter, struct dma_buf *dmabuf,
 		.dmabuf = dmabuf,
 		.next = first,
 		.max_merge = ULONG_MAX,
+		.seg_mask = U64_MAX,
 	};
 	/* A page that is beyond the buffer is an error when the walk gets there. */
 	if (check_add_overflow(first, nr, &iter->end)) {
@@ -338,6 +343,20 @@ void dma_buf_pfn_iter_init(struct dma_buf_pfn_iter *iter,
 }
 EXPORT_SYMBOL_FOR_MODULES(dma_buf_pfn_iter_init, DMA_BUF_PFN_MODULES);
 
+/* The extent behind those that the walk has, or none on error */
+static int ask_ahead(struct dma_buf_pfn_iter *iter)
+{
+	struct dma_buf_pfn_range *ahead = &iter->ahead;
+	int ret;
+
+	ret = ask_clipped(iter->dmabuf, iter->next, iter->end, ahead);
+	if (ret)
+		ahead->nr = 0;
+	else
+		iter->next += ahead->nr;
+	return ret;
+}
+
 /**
  * dma_buf_pfn_iter_next - the next extent of a walk
  * @iter:	the walk, with the extent in &dma_buf_pfn_iter.range
@@ -362,30 +381,21 @@ int dma_buf_pfn_iter_next(struct dma_buf_pfn_iter *iter)
 	if (!ahead->nr) {
 		if (iter->next == iter->end)
 			return 0;
-		ret = ask_clipped(iter->dmabuf, iter->next, iter->end, ahead);
+		ret = ask_ahead(iter);
 		if (ret)
-			goto err;
-		iter->next += ahead->nr;
+			return ret;
 	}
 	*range = *ahead;
 	ahead->nr = 0;
 
-	while (iter->next < iter->end) {
-		ret = ask_clipped(iter->dmabuf, iter->next, iter->end, ahead);
-		if (ret)
-			goto err;
-		iter->next += ahead->nr;
+	/* What is told so far stays told if the next answer is none. */
+	while (iter->next < iter->end && !ask_ahead(iter)) {
 		if (!can_merge(iter))
 			break;
 		range->nr += ahead->nr;
 		ahead->nr = 0;
 	}
 	return 1;
-
-err:
-	/* Asked again, it fails again. */
-	ahead->nr = 0;
-	return ret;
 }
 EXPORT_SYMBOL_FOR_MODULES(dma_buf_pfn_iter_next, DMA_BUF_PFN_MODULES);
 

@@ -30,7 +30,8 @@ struct p2pdma_provider;
  * %DMA_BUF_PFN_FOREIGN
  *   Others use the memory as well, and don't say when: a memfd has mappings of
  *   its own. Nothing is written to it when a device is unmapped, be it from a
- *   bounce buffer or by invalidating a cache. Needs %DMA_BUF_PFN_PAGES.
+ *   bounce buffer or by invalidating a cache. Only the begin of a CPU access
+ *   that reads does that. Needs %DMA_BUF_PFN_PAGES.
  *
  * %DMA_BUF_PFN_DECRYPTED
  *   The memory is shared with the host of a confidential virtual machine. Needs
@@ -104,6 +105,7 @@ struct dma_buf_pfn_mapping {
  * @next: page index that the exporter is asked for next
  * @end: page index behind the last page
  * @max_merge: length in pages that extents are not merged beyond
+ * @seg_mask: mask of the address bits that may differ within a merged extent
  * @ahead: the extent behind @range, if the exporter has been asked for it
  *
  * All but @range is private.
@@ -115,6 +117,7 @@ struct dma_buf_pfn_iter {
 	pgoff_t next;
 	pgoff_t end;
 	unsigned long max_merge;
+	u64 seg_mask;
 	struct dma_buf_pfn_range ahead;
 };
 

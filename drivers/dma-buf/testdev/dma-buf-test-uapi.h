@@ -187,7 +187,9 @@ struct dma_buf_test_vmap {
  * @id: in: of DMA_BUF_TEST_ATTACH, with or without a device
  * @write: in: 1 if the importer lets the memory be written to, else 0
  *
- * An importer has one at most: -EBUSY if there is one that is valid. When the
+ * An importer has one at most: -EBUSY if there is one that is valid. -EINVAL for
+ * one that isn't in DMA_BUF_MODE_MOVABLE and holds no pin, as those have none that
+ * declare no @modes. When the
  * importer is told, it closes it as it unmaps a mapping: at once, late, or never;
  * until it does, DMA_BUF_TEST_PFN_QUERY fails with -ESTALE.
  */
@@ -312,6 +314,8 @@ struct dma_buf_test_buffer {
  * @fd: in: a dma-buf of DMA_BUF_TEST_EXPORT, else -EINVAL; of DMA_BUF_TEST_LIE_OTHER
  *	with two pages at least
  * @lie: in: DMA_BUF_TEST_LIE_*, from now on
+ * @first: in: page index from which on it lies, so that a walk is wrong in its
+ *	middle; 0 with DMA_BUF_TEST_LIE_CHANGES
  *
  * The core finds out, but for the last two. DMA_BUF_TEST_LIE_CHANGES is for buffers
  * of pages: each page is where it is said to be, but every second time that the
@@ -320,6 +324,7 @@ struct dma_buf_test_buffer {
 struct dma_buf_test_lie {
 	__s32 fd;
 	__u32 lie;
+	__u64 first;
 };
 
 /**

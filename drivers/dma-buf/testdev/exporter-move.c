@@ -128,10 +128,11 @@ static bool has_unstoppable(const struct dma_buf *dmabuf)
 	return false;
 }
 
-/* Swaps *@backing, the new memory, with NULL. */
+/* On success, *@backing is in use, and NULL afterwards. */
 static int move_locked(struct dma_buf *dmabuf, struct dbt_backing **backing)
 {
 	struct dbt_buffer *buf = dmabuf->priv;
+	struct dma_buf_pfn_range range = {};
 	struct dbt_mapping *map;
 	int ret;
 
@@ -143,6 +144,10 @@ static int move_locked(struct dma_buf *dmabuf, struct dbt_backing **backing)
 		return -EBUSY;
 	if (buf->flags & DMA_BUF_TEST_CORE_MAPS && has_unstoppable(dmabuf))
 		return -EBUSY;
+	/* A PCI device whose memory it is may be gone. */
+	ret = dbt_backing_range(buf->backing, 0, &range);
+	if (ret)
+		return ret;
 
 	ret = stop_access(dmabuf, true);
 	if (ret)

@@ -7,13 +7,14 @@
 #include <linux/dma-resv.h>
 #include <linux/err.h>
 #include <linux/limits.h>
+#include <linux/minmax.h>
 #include <linux/mm.h>
 #include <linux/pci-p2pdma.h>
 #include <linux/pfn.h>
 
 #include "test-device.h"
 
-/* Not even a liar has other ones. */
+/* For answers that are wrong, so that nobody gets to use it */
 static struct p2pdma_provider no_provider;
 
 /* Changes @range, which is right. Return: what the op returns. */
@@ -105,6 +106,10 @@ int dbt_buffer_pfn_range(struct dma_buf *dmabuf, pgoff_t index,
 	if (ret || !buf->lie)
 		return ret;
 
+	if (index < buf->lie_first) {
+		range->nr = min(range->nr, buf->lie_first - range->first);
+		return 0;
+	}
 	if (buf->lie != DMA_BUF_TEST_LIE_CHANGES)
 		return lie_about(buf->lie, buf->backing->nr_pages, index, range);
 	if (!index)
@@ -123,6 +128,8 @@ long dbt_ioctl_lie(struct dbt_file *file, union dbt_arg *arg)
 
 	if (lie > DMA_BUF_TEST_LIE_CHANGES)
 		return -EINVAL;
+	if (lie == DMA_BUF_TEST_LIE_CHANGES && arg->lie.first)
+		return -EINVAL;
 	dmabuf = dbt_buffer_get(arg->lie.fd);
 	if (IS_ERR(dmabuf))
 		return PTR_ERR(dmabuf);
@@ -136,6 +143,7 @@ long dbt_ioctl_lie(struct dbt_file *file, union dbt_arg *arg)
 	if (ret)
 		goto out;
 	buf->lie = lie;
+	buf->lie_first = min(arg->lie.first, dmabuf->size >> PAGE_SHIFT);
 	dma_resv_unlock(dmabuf->resv);
 out:
 	dma_buf_put(dmabuf);

@@ -40,6 +40,11 @@ static int pfn_open(struct dbt_importer *imp, bool write)
 {
 	int ret;
 
+	/* The core WARNs about one that nobody tells, and that holds no pin. */
+	if (dma_buf_attachment_mode(imp->attach) != DMA_BUF_MODE_MOVABLE &&
+	    !imp->attach->pins)
+		return -EINVAL;
+
 	if (imp->pfn.open)
 		dbt_pfn_close(imp);
 

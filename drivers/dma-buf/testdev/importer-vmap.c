@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The dma-buf test device: access by a kernel mapping, as drivers do that copy
- * with the CPU
+ * The dma-buf test device: access by a kernel mapping. Nothing is synced, as a
+ * driver would that copies with the CPU: what a device bounces isn't seen here.
  */
 
 #include <linux/err.h>

@@ -269,6 +269,9 @@ static void mmio_remove(struct pci_dev *pdev)
 
 		dma_resv_lock(dmabuf->resv, NULL);
 		dma_buf_invalidate_mappings(dmabuf);
+		/* Devices may still be at it. */
+		dma_resv_wait_timeout(dmabuf->resv, DMA_RESV_USAGE_BOOKKEEP,
+				      false, MAX_SCHEDULE_TIMEOUT);
 		dma_resv_unlock(dmabuf->resv);
 	}
 }

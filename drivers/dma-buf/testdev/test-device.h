@@ -76,6 +76,7 @@ struct dbt_buffer {
 	struct dbt_backing *backing;
 	struct list_head mappings;
 	u32 lie;
+	pgoff_t lie_first;
 	bool turned;
 	/* Memory from before a move that importers may still be at */
 	struct list_head old;

@@ -9,6 +9,7 @@
 #include <kunit/test.h>
 #include <linux/dma-buf.h>
 #include <linux/dma-buf-pfn.h>
+#include <linux/dma-fence.h>
 #include <linux/dma-mapping.h>
 #include <linux/dma-resv.h>
 #include <linux/io.h>
@@ -107,6 +108,55 @@ static void maps_ram_for_devices(struct kunit *test)
 	}
 }
 
+/* As many pages as an entry may have, and the step that none may cross */
+#define SEG_PAGES	3
+#define SEG_STEP	(4 * PAGE_SIZE)
+
+/* Neither too large nor smaller than it has to be */
+static void expect_segments(struct model *m, struct sg_table *sgt)
+{
+	dma_addr_t end = 0;
+	struct scatterlist *sg;
+	unsigned int i, last = 0;
+
+	for_each_sgtable_dma_sg(sgt, sg, i) {
+		dma_addr_t start = sg_dma_address(sg);
+		unsigned int len = sg_dma_len(sg);
+
+		KUNIT_EXPECT_LE(m->test, len, SEG_PAGES * PAGE_SIZE);
+		KUNIT_EXPECT_EQ(m->test, start / SEG_STEP, (start + len - 1) / SEG_STEP);
+		if (i && start == end)
+			KUNIT_EXPECT_TRUE(m->test, last == SEG_PAGES * PAGE_SIZE ||
+					  !(start % SEG_STEP));
+		end = start + len;
+		last = len;
+	}
+}
+
+static void entries_end_where_the_device_says(struct kunit *test)
+{
+	struct device *dev = create_device(test);
+
+	dma_set_max_seg_size(dev, SEG_PAGES * PAGE_SIZE);
+	dma_set_seg_boundary(dev, SEG_STEP - 1);
+	for (u64 seed = 500; seed < 500 + MODEL_ROUNDS; seed++) {
+		struct model *m = model_create(test, seed);
+		struct dma_buf_attachment *attach;
+		struct sg_table *sgt;
+
+		model_alloc(m, MODEL_MAX_PAGES);
+		model_export(m, 0);
+		attach = dma_buf_attach(m->dmabuf, dev);
+		KUNIT_ASSERT_NOT_ERR_OR_NULL(test, attach);
+		sgt = dma_buf_map_attachment_unlocked(attach, DMA_BIDIRECTIONAL);
+		KUNIT_ASSERT_NOT_ERR_OR_NULL(test, sgt);
+		expect_segments(m, sgt);
+		expect_addresses(m, dev, sgt);
+		dma_buf_unmap_attachment_unlocked(attach, sgt, DMA_BIDIRECTIONAL);
+		dma_buf_detach(m->dmabuf, attach);
+	}
+}
+
 static int map_error(struct model *m, const struct dma_buf_attach_ops *ops)
 {
 	struct device *dev = create_device(m->test);
@@ -135,6 +185,106 @@ static void maps_private_ram_for_devices(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, map_error(m, &model_importer_ops));
 	/* It may look at the pages. */
 	KUNIT_EXPECT_EQ(test, -EOPNOTSUPP, map_error(m, &model_pages_importer_ops));
+}
+
+/* A device that reaches 4 GiB, and RAM of which all or some is above that */
+static struct device *create_bouncing_device(struct model *m)
+{
+	struct device *dev = create_device(m->test);
+	bool above = false;
+
+	KUNIT_ASSERT_EQ(m->test, 0, dma_coerce_mask_and_coherent(dev, DMA_BIT_MASK(32)));
+	if (dma_max_mapping_size(dev) == SIZE_MAX)
+		kunit_skip(m->test, "no bounce buffers");
+	for (pgoff_t i = 0; i < m->nr; i++)
+		above |= PFN_PHYS(m->pfn[i]) > DMA_BIT_MASK(32);
+	if (!above)
+		kunit_skip(m->test, "no free memory above 4 GiB");
+	return dev;
+}
+
+static void expect_marks(struct model *m)
+{
+	for (pgoff_t i = 0; i < m->nr; i++)
+		KUNIT_EXPECT_EQ(m->test, model_mark(i),
+				*(u32 *)page_address(pfn_to_page(m->pfn[i])));
+}
+
+/* Others may read it, so it has to get past a device that only writes. */
+static void keeps_what_the_cpu_writes(struct kunit *test)
+{
+	static const enum dma_data_direction mapped[] = {
+		DMA_FROM_DEVICE, DMA_BIDIRECTIONAL, DMA_TO_DEVICE,
+	};
+
+	for (int k = 0; k < ARRAY_SIZE(mapped); k++) {
+		struct model *m = model_create(test, 50);
+		struct dma_buf_attachment *attach;
+		struct sg_table *sgt;
+		struct device *dev;
+
+		model_alloc(m, 16);
+		model_export(m, DMA_BUF_CPU_MMAP);
+		dev = create_bouncing_device(m);
+		attach = dma_buf_attach(m->dmabuf, dev);
+		KUNIT_ASSERT_NOT_ERR_OR_NULL(test, attach);
+		sgt = dma_buf_map_attachment_unlocked(attach, mapped[k]);
+		KUNIT_ASSERT_NOT_ERR_OR_NULL(test, sgt);
+
+		KUNIT_EXPECT_EQ(test, 0, dma_buf_begin_cpu_access(m->dmabuf, DMA_TO_DEVICE));
+		model_write_marks(m);
+		KUNIT_EXPECT_EQ(test, 0, dma_buf_end_cpu_access(m->dmabuf, DMA_TO_DEVICE));
+		KUNIT_EXPECT_EQ(test, 0, dma_buf_begin_cpu_access(m->dmabuf, DMA_FROM_DEVICE));
+		expect_marks(m);
+		KUNIT_EXPECT_EQ(test, 0, dma_buf_end_cpu_access(m->dmabuf, DMA_FROM_DEVICE));
+		dma_buf_unmap_attachment_unlocked(attach, sgt, mapped[k]);
+		expect_marks(m);
+		dma_buf_detach(m->dmabuf, attach);
+		kunit_device_unregister(test, dev);
+	}
+}
+
+/* They don't tell when they write, so nothing is copied over it at unmap. */
+static void keeps_what_others_write(struct kunit *test)
+{
+	struct model *m = model_create(test, 51);
+	struct dma_buf_attachment *attach;
+	struct sg_table *sgt;
+
+	model_alloc(m, 16);
+	m->flags |= DMA_BUF_PFN_FOREIGN;
+	model_export(m, DMA_BUF_CPU_MMAP);
+	attach = dma_buf_attach(m->dmabuf, create_bouncing_device(m));
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, attach);
+	sgt = dma_buf_map_attachment_unlocked(attach, DMA_BIDIRECTIONAL);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, sgt);
+	model_write_marks(m);
+	dma_buf_unmap_attachment_unlocked(attach, sgt, DMA_BIDIRECTIONAL);
+	expect_marks(m);
+	dma_buf_detach(m->dmabuf, attach);
+}
+
+/* The kernel may not copy it, so it can't be bounced. */
+static void does_not_bounce_private_ram(struct kunit *test)
+{
+	struct model *m = model_create(test, 52);
+	struct dma_buf_attachment *attach;
+	struct sg_table *sgt;
+
+	model_alloc(m, 16);
+	m->flags = DMA_BUF_PFN_PAGES;
+	model_export(m, 0);
+	attach = dma_buf_dynamic_attach(m->dmabuf, create_bouncing_device(m),
+					&model_importer_ops, NULL);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, attach);
+	/* The DMA API WARNs, the first time, about what is out of reach. */
+	sgt = NULL;
+	kunit_warning_suppress(test)
+		sgt = dma_buf_map_attachment_unlocked(attach, DMA_BIDIRECTIONAL);
+	KUNIT_EXPECT_TRUE(test, IS_ERR(sgt));
+	if (!IS_ERR_OR_NULL(sgt))
+		dma_buf_unmap_attachment_unlocked(attach, sgt, DMA_BIDIRECTIONAL);
+	dma_buf_detach(m->dmabuf, attach);
 }
 
 static void does_not_map_mixtures(struct kunit *test)
@@ -227,11 +377,39 @@ static void refuses_vmaps_without_a_warning(struct kunit *test)
 	model_export(m, DMA_BUF_CPU_VMAP);
 	KUNIT_EXPECT_EQ(test, -EOPNOTSUPP, vmap_error(m));
 
+	/* The exporter's error, where it can't tell all of it */
+	m = model_create(test, 15);
+	model_mmio(m, 8);
+	m->error = -ENXIO;
+	m->fails_at = 4;
+	model_export(m, DMA_BUF_CPU_VMAP);
+	KUNIT_EXPECT_EQ(test, -ENXIO, vmap_error(m));
+
 	/* It wasn't asked for. */
 	m = model_create(test, 8);
 	model_alloc(m, 1);
 	model_export(m, DMA_BUF_CPU_MMAP);
 	KUNIT_EXPECT_EQ(test, -EINVAL, vmap_error(m));
+}
+
+/* Nobody is there, so it isn't looked into. */
+static void vmaps_mmio(struct kunit *test)
+{
+	static const u32 modes[] = {
+		DMA_BUF_UNCACHED, DMA_BUF_WRITE_COMBINE, DMA_BUF_CACHED,
+	};
+
+	for (int k = 0; k < ARRAY_SIZE(modes); k++) {
+		struct model *m = model_create(test, 14);
+		struct iosys_map map;
+
+		model_mmio(m, 8);
+		m->caching = modes[k];
+		model_export(m, DMA_BUF_CPU_VMAP);
+		KUNIT_ASSERT_EQ(test, 0, dma_buf_vmap_unlocked(m->dmabuf, &map));
+		KUNIT_EXPECT_TRUE(test, map.is_iomem);
+		dma_buf_vunmap_unlocked(m->dmabuf, &map);
+	}
 }
 
 /* What the page table has at @addr */
@@ -321,6 +499,25 @@ static void mmaps_ram_by_faults(struct kunit *test)
 	}
 }
 
+/* mprotect() and KVM go by it, and on x86 the entries don't tell. */
+static void expect_vma_prot(struct kunit *test, unsigned long addr, u32 caching)
+{
+	struct vm_area_struct *vma;
+	pgprot_t prot;
+
+	guard(mmap_read_lock)(current->mm);
+	vma = find_vma(current->mm, addr);
+	KUNIT_EXPECT_NOT_NULL(test, vma);
+	if (!vma)
+		return;
+	prot = vm_get_page_prot(vma->vm_flags);
+	if (caching == DMA_BUF_UNCACHED)
+		prot = pgprot_noncached(prot);
+	else if (caching == DMA_BUF_WRITE_COMBINE)
+		prot = pgprot_writecombine(prot);
+	KUNIT_EXPECT_EQ(test, pgprot_val(vma->vm_page_prot), pgprot_val(prot));
+}
+
 static void mmaps_mmio(struct kunit *test)
 {
 	static const u32 modes[] = {
@@ -338,6 +535,7 @@ static void mmaps_mmio(struct kunit *test)
 		addr = kunit_vm_mmap(test, m->dmabuf->file, MAP_AT, 8 * PAGE_SIZE,
 				     PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, 0);
 		KUNIT_ASSERT_EQ(test, addr, MAP_AT);
+		expect_vma_prot(test, addr, modes[k]);
 		/* Nobody is there, so nothing is read; the fault alone counts. */
 		mmap_read_lock(current->mm);
 		KUNIT_EXPECT_EQ(test, 0, fixup_user_fault(current->mm, addr + 5 * PAGE_SIZE,
@@ -374,6 +572,101 @@ static void does_not_mmap_private_ram(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, read_entry(addr + i * PAGE_SIZE, &args), i < 4);
 	}
 	KUNIT_ASSERT_EQ(test, 0, vm_munmap(addr, 8 * PAGE_SIZE));
+}
+
+static vm_fault_t fault_without_wait(unsigned long addr)
+{
+	return handle_mm_fault(find_vma(current->mm, addr), addr,
+			       FAULT_FLAG_ALLOW_RETRY | FAULT_FLAG_RETRY_NOWAIT,
+			       NULL);
+}
+
+/*
+ * Nobody in Linux 7.3 faults so on a VM_PFNMAP mapping: get_user_pages() with
+ * FOLL_NOWAIT does, and looks at the flag first. Whoever does keeps the lock.
+ */
+static void does_not_wait_in_faults_that_must_not(struct kunit *test)
+{
+	struct model *m = model_create(test, 11);
+	struct follow_pfnmap_args args;
+	struct dma_fence *fence;
+	unsigned long addr;
+
+	KUNIT_ASSERT_EQ(test, 0, kunit_attach_mm());
+	model_alloc(m, 4);
+	model_export(m, DMA_BUF_CPU_MMAP);
+	addr = kunit_vm_mmap(test, m->dmabuf->file, MAP_AT, 4 * PAGE_SIZE,
+			     PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, 0);
+	KUNIT_ASSERT_EQ(test, addr, MAP_AT);
+
+	/* While the exporter has the lock, and may move the buffer */
+	mmap_read_lock(current->mm);
+	dma_resv_lock(m->dmabuf->resv, NULL);
+	KUNIT_EXPECT_EQ(test, fault_without_wait(addr), VM_FAULT_RETRY);
+	dma_resv_unlock(m->dmabuf->resv);
+	mmap_assert_locked(current->mm);
+	mmap_read_unlock(current->mm);
+	KUNIT_EXPECT_FALSE(test, read_entry(addr, &args));
+
+	/* Until the content is in place */
+	fence = model_add_fence(m);
+	mmap_read_lock(current->mm);
+	KUNIT_EXPECT_EQ(test, fault_without_wait(addr), VM_FAULT_RETRY);
+	mmap_assert_locked(current->mm);
+	mmap_read_unlock(current->mm);
+	KUNIT_EXPECT_FALSE(test, read_entry(addr, &args));
+	KUNIT_EXPECT_TRUE(test, dma_resv_trylock(m->dmabuf->resv));
+	dma_resv_unlock(m->dmabuf->resv);
+
+	dma_fence_signal(fence);
+	mmap_read_lock(current->mm);
+	KUNIT_EXPECT_EQ(test, fault_without_wait(addr), VM_FAULT_NOPAGE);
+	mmap_read_unlock(current->mm);
+	for (pgoff_t i = 0; i < 4; i++)
+		expect_entry(m, addr + i * PAGE_SIZE, i);
+	KUNIT_ASSERT_EQ(test, 0, vm_munmap(addr, 4 * PAGE_SIZE));
+}
+
+/* Each way to get at the content waits until it is in place. */
+static void waits_for_kernel_fences(struct kunit *test)
+{
+	struct device *dev = create_device(test);
+	struct model *m = model_create(test, 13);
+	struct dma_buf_attachment *attach;
+	struct dma_fence *fence;
+	struct sg_table *sgt;
+	struct iosys_map map;
+	unsigned long addr;
+	u32 value;
+
+	KUNIT_ASSERT_EQ(test, 0, kunit_attach_mm());
+	model_alloc(m, 4);
+	model_export(m, DMA_BUF_CPU_MMAP | DMA_BUF_CPU_VMAP);
+	attach = dma_buf_dynamic_attach(m->dmabuf, dev, &model_importer_ops, NULL);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, attach);
+
+	fence = model_add_fence(m);
+	dma_resv_lock(m->dmabuf->resv, NULL);
+	sgt = dma_buf_map_attachment(attach, DMA_BIDIRECTIONAL);
+	KUNIT_EXPECT_TRUE(test, dma_fence_is_signaled(fence));
+	KUNIT_EXPECT_FALSE(test, IS_ERR_OR_NULL(sgt));
+	if (!IS_ERR_OR_NULL(sgt))
+		dma_buf_unmap_attachment(attach, sgt, DMA_BIDIRECTIONAL);
+	dma_resv_unlock(m->dmabuf->resv);
+	dma_buf_detach(m->dmabuf, attach);
+
+	fence = model_add_fence(m);
+	KUNIT_ASSERT_EQ(test, 0, dma_buf_vmap_unlocked(m->dmabuf, &map));
+	KUNIT_EXPECT_TRUE(test, dma_fence_is_signaled(fence));
+	dma_buf_vunmap_unlocked(m->dmabuf, &map);
+
+	addr = kunit_vm_mmap(test, m->dmabuf->file, MAP_AT, 4 * PAGE_SIZE,
+			     PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, 0);
+	KUNIT_ASSERT_EQ(test, addr, MAP_AT);
+	fence = model_add_fence(m);
+	KUNIT_EXPECT_EQ(test, 0, get_user(value, (u32 __user *)addr));
+	KUNIT_EXPECT_TRUE(test, dma_fence_is_signaled(fence));
+	KUNIT_ASSERT_EQ(test, 0, vm_munmap(addr, 4 * PAGE_SIZE));
 }
 
 /* The exporter that the document shows, by all ways */
@@ -418,14 +711,21 @@ static void converts_the_documented_example(struct kunit *test)
 
 static struct kunit_case convert_cases[] = {
 	KUNIT_CASE(maps_ram_for_devices),
+	KUNIT_CASE(entries_end_where_the_device_says),
 	KUNIT_CASE(maps_private_ram_for_devices),
+	KUNIT_CASE(keeps_what_the_cpu_writes),
+	KUNIT_CASE(keeps_what_others_write),
+	KUNIT_CASE(does_not_bounce_private_ram),
 	KUNIT_CASE(does_not_map_mixtures),
 	KUNIT_CASE(needs_peer_to_peer_for_mmio),
 	KUNIT_CASE(vmaps_ram),
+	KUNIT_CASE(vmaps_mmio),
 	KUNIT_CASE(refuses_vmaps_without_a_warning),
 	KUNIT_CASE(mmaps_ram_by_faults),
 	KUNIT_CASE(mmaps_mmio),
 	KUNIT_CASE(does_not_mmap_private_ram),
+	KUNIT_CASE(does_not_wait_in_faults_that_must_not),
+	KUNIT_CASE(waits_for_kernel_fences),
 	KUNIT_CASE(converts_the_documented_example),
 	{}
 };

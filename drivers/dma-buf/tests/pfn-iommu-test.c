@@ -178,6 +178,20 @@ static void maps_mmio_uncached_into_an_iommu_domain(struct kunit *test)
 	iommu_unmap(&d->domain, 0, 8 * PAGE_SIZE);
 }
 
+static void waits_for_kernel_fences(struct kunit *test)
+{
+	struct mock_domain *d = domain_create(test);
+	struct model *m = model_create(test, 40);
+	struct dma_fence *fence;
+
+	model_alloc(m, 4);
+	model_export(m, 0);
+	fence = model_add_fence(m);
+	KUNIT_EXPECT_EQ(test, 0, iommu_map_part(m, d, false, 0, 0, 4 * PAGE_SIZE, IOMMU_READ));
+	KUNIT_EXPECT_TRUE(test, dma_fence_is_signaled(fence));
+	iommu_unmap(&d->domain, 0, 4 * PAGE_SIZE);
+}
+
 static void refuses_bad_iommu_ranges(struct kunit *test)
 {
 	struct mock_domain *d = domain_create(test);
@@ -216,6 +230,7 @@ static struct kunit_case iommu_cases[] = {
 	KUNIT_CASE(undoes_what_it_has_mapped),
 	KUNIT_CASE(maps_mmio_uncached_into_an_iommu_domain),
 	KUNIT_CASE(refuses_bad_iommu_ranges),
+	KUNIT_CASE(waits_for_kernel_fences),
 	{}
 };
 

@@ -3,10 +3,12 @@
  * KUnit: an exporter that only describes its buffer
  */
 
+#include <linux/dma-resv.h>
 #include <linux/file.h>
 #include <linux/mm.h>
 #include <linux/pci.h>
 #include <linux/pci-p2pdma.h>
+#include <linux/slab.h>
 
 #include "pfn-model.h"
 
@@ -21,6 +23,8 @@ static int model_pfn_range(struct dma_buf *dmabuf, pgoff_t index,
 	struct model *m = dmabuf->priv;
 	pgoff_t first = index, last = index;
 
+	if (m->error && index >= m->fails_at)
+		return m->error;
 	while (m->whole && first && alike(m, first - 1, first) &&
 	       m->pfn[first - 1] + 1 == m->pfn[first])
 		first--;
@@ -162,6 +166,42 @@ void model_mmio(struct model *m, unsigned long nr)
 	m->ops.unpin = model_unpin;
 	for (unsigned long i = 0; i < nr; i++)
 		m->pfn[i] = pfn + i;
+}
+
+static const char *fence_name(struct dma_fence *fence)
+{
+	return "pfn-model";
+}
+
+static bool fence_signals(struct dma_fence *fence)
+{
+	return false;
+}
+
+static const struct dma_fence_ops fence_ops = {
+	.get_driver_name = fence_name,
+	.get_timeline_name = fence_name,
+	.enable_signaling = fence_signals,
+};
+
+static void fence_free(void *data)
+{
+	dma_fence_put(data);
+}
+
+struct dma_fence *model_add_fence(struct model *m)
+{
+	struct dma_resv *resv = m->dmabuf->resv;
+	struct dma_fence *fence = kzalloc_obj(*fence);
+
+	KUNIT_ASSERT_NOT_NULL(m->test, fence);
+	dma_fence_init(fence, &fence_ops, NULL, dma_fence_context_alloc(1), 1);
+	KUNIT_ASSERT_EQ(m->test, 0, kunit_add_action_or_reset(m->test, fence_free, fence));
+	dma_resv_lock(resv, NULL);
+	KUNIT_EXPECT_EQ(m->test, 0, dma_resv_reserve_fences(resv, 1));
+	dma_resv_add_fence(resv, fence, DMA_RESV_USAGE_KERNEL);
+	dma_resv_unlock(resv);
+	return fence;
 }
 
 u32 model_mark(pgoff_t i)

@@ -9,6 +9,7 @@
 #include <kunit/test.h>
 #include <linux/dma-buf.h>
 #include <linux/dma-buf-pfn.h>
+#include <linux/dma-fence.h>
 #include <linux/prandom.h>
 
 #define MODEL_MAX_PAGES	96
@@ -34,6 +35,8 @@ struct model {
 	struct p2pdma_provider *changed_provider;
 	u32 changed_flags;
 	bool whole;		/* it tells the largest range, not single pages */
+	int error;		/* of pfn_range, from the page fails_at on */
+	unsigned long fails_at;
 };
 
 /* Importers that cope with all modes, and the second with pages only */
@@ -49,6 +52,9 @@ void model_mmio(struct model *m, unsigned long nr);
 void model_export(struct model *m, u32 cpu_access);
 /* A buffer of random RAM */
 struct model *model_ram(struct kunit *test, u64 seed);
+
+/* A fence that the content waits for; it signals when somebody waits for it */
+struct dma_fence *model_add_fence(struct model *m);
 
 /* What page i starts with after model_write_marks() */
 u32 model_mark(pgoff_t i);

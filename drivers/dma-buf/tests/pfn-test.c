@@ -12,6 +12,7 @@
 #include <linux/dma-fence.h>
 #include <linux/dma-resv.h>
 #include <linux/fcntl.h>
+#include <linux/io.h>
 #include <linux/limits.h>
 #include <linux/minmax.h>
 #include <linux/mm.h>
@@ -656,6 +657,10 @@ static const struct claim {
 	{ "first PFN too large", NOWHERE, { .first = 2, .nr = 1, .pfn = ULONG_MAX, MMIO(0) } },
 	{ "pfn + nr overflows", NOWHERE, {
 		.first = 0, .nr = 4, .pfn = ULONG_MAX - 1, MMIO(0) } },
+#ifdef ARCH_HAS_VALID_PHYS_ADDR_RANGE
+	{ "more than the CPU can address", NOWHERE, {
+		.first = 2, .nr = 1, .pfn = LAST_PFN, MMIO(0) } },
+#endif
 	{ "unknown flag", BEHIND_RAM, { .first = 0, .nr = 4, MMIO(0), .flags = BIT(4) } },
 	{ "highest flag", IN_RAM, {
 		.first = 0, .nr = 4, .flags = DMA_BUF_PFN_PAGES | BIT(31) } },
@@ -858,6 +863,40 @@ static void error_of_the_exporter_is_passed_on(struct kunit *test)
 	}
 	exp->error = 0;
 	KUNIT_EXPECT_EQ(test, walk(imp, 0, 8, extents), 3);
+	close_and_detach(imp);
+}
+
+/* An error is for the extent that it belongs to, not for the one before. */
+static void extents_before_an_error_are_told(struct kunit *test)
+{
+	struct pfn_exporter *exp = pfn_export(test, 8, MAY_BE_MMIO, O_RDWR);
+	struct importer *imp = attach_and_open(exp, &movable);
+	struct dma_buf_pfn_range *extents = new_extents(test);
+	struct dma_buf_pfn_iter iter;
+
+	/* One extent, told in single pages */
+	exp->answer = PFN_ONE_PAGE;
+	exp->fails_at = 5;
+	exp->error = -ENXIO;
+	lock(imp);
+	dma_buf_pfn_iter_init(&iter, &imp->mapping, 1, 7);
+	KUNIT_EXPECT_EQ(test, dma_buf_pfn_iter_next(&iter), 1);
+	KUNIT_EXPECT_EQ(test, iter.range.first, 1);
+	KUNIT_EXPECT_EQ(test, iter.range.nr, 4);
+	KUNIT_EXPECT_EQ(test, dma_buf_pfn_iter_next(&iter), -ENXIO);
+	KUNIT_EXPECT_EQ(test, dma_buf_pfn_iter_next(&iter), -ENXIO);
+
+	/* The walk goes on where the exporter can tell again. */
+	exp->error = 0;
+	KUNIT_EXPECT_EQ(test, dma_buf_pfn_iter_next(&iter), 1);
+	KUNIT_EXPECT_EQ(test, iter.range.first, 5);
+	KUNIT_EXPECT_EQ(test, iter.range.nr, 3);
+	KUNIT_EXPECT_EQ(test, dma_buf_pfn_iter_next(&iter), 0);
+	unlock(imp);
+
+	exp->error = -ENXIO;
+	KUNIT_EXPECT_EQ(test, query_array(imp, 1, 7, extents, 1), 1);
+	KUNIT_EXPECT_EQ(test, query_array(imp, 1, 7, extents, 2), -ENXIO);
 	close_and_detach(imp);
 }
 
@@ -1516,6 +1555,7 @@ static struct kunit_case pfn_cases[] = {
 	KUNIT_CASE(mmio_is_not_offered_pinned),
 	KUNIT_CASE(positive_error_is_a_lie),
 	KUNIT_CASE(error_of_the_exporter_is_passed_on),
+	KUNIT_CASE(extents_before_an_error_are_told),
 	KUNIT_CASE(only_an_open_mapping_answers),
 	KUNIT_CASE(mapping_is_opened_once),
 	KUNIT_CASE(mappings_are_counted),

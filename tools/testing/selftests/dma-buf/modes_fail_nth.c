@@ -129,9 +129,9 @@ static void look(struct __test_metadata *_metadata, struct sweep *s,
 	nr = read_bufinfo(s->fd, shown, MAX_SHOWN);
 	ASSERT_LE(0, nr);
 	for (i = 0; i < nr; i++)
-		len += snprintf(text + len, size - len, "; %s, %u, %u",
+		len += snprintf(text + len, size - len, "; %s, %u, %u, %u",
 				shown[i].mode, shown[i].pins,
-				shown[i].mappings);
+				shown[i].mappings, shown[i].pfn_mappings);
 	ASSERT_GT(size, len);
 }
 
@@ -229,6 +229,8 @@ static bool run(struct __test_metadata *_metadata, struct sweep *s,
 	if (!setjmp(s->end))
 		body(_metadata, s);
 	failed = s->failed;
+	if (_metadata->exit_code == KSFT_SKIP)
+		return false;
 
 	end_run(_metadata, s);
 	begin_run(_metadata, s);
@@ -508,7 +510,7 @@ static int vmap_read(struct sweep *s)
 
 /*
  * A mapping that is opened for the read stays, and another call looks anew. Not
- * all of the buffer: for a large copy, memory is found even if kmalloc() fails.
+ * all of the buffer: for a large copy, kvmalloc() falls back to vmalloc().
  */
 static int asking_read(struct sweep *s, __u32 id)
 {

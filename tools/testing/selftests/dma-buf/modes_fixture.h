@@ -181,10 +181,13 @@ struct expected_attachment {
 
 #define MAX_SHOWN	8
 
+/* @pfn_mappings are those of all attachments. */
 static inline void check_bufinfo(struct __test_metadata *_metadata, int fd,
+				 unsigned int pfn_mappings,
 				 const struct expected_attachment *expected)
 {
 	struct shown_attachment shown[MAX_SHOWN];
+	unsigned int shown_pfn = 0;
 	int nr = 0, i;
 
 	while (expected[nr].mode)
@@ -194,15 +197,20 @@ static inline void check_bufinfo(struct __test_metadata *_metadata, int fd,
 		EXPECT_STREQ(expected[i].mode, shown[i].mode);
 		EXPECT_EQ(expected[i].pins, shown[i].pins);
 		EXPECT_EQ(expected[i].mappings, shown[i].mappings);
+		shown_pfn += shown[i].pfn_mappings;
 	}
+	EXPECT_EQ(pfn_mappings, shown_pfn);
 }
 
-#define EXPECT_BUFINFO(fd, ...)						\
-	check_bufinfo(_metadata, fd, (struct expected_attachment[]) {	\
-		__VA_ARGS__, { NULL, 0, 0 } })
+#define EXPECT_BUFINFO_PFN(fd, pfn_mappings, ...)			\
+	check_bufinfo(_metadata, fd, pfn_mappings,			\
+		      (struct expected_attachment[]) {			\
+			__VA_ARGS__, { NULL, 0, 0 } })
+
+#define EXPECT_BUFINFO(fd, ...)	EXPECT_BUFINFO_PFN(fd, 0, __VA_ARGS__)
 
 #define EXPECT_BUFINFO_EMPTY(fd)					\
-	check_bufinfo(_metadata, fd, (struct expected_attachment[]) {	\
+	check_bufinfo(_metadata, fd, 0, (struct expected_attachment[]) { \
 		{ NULL, 0, 0 } })
 
 /* Whatever importers have done is undone. */

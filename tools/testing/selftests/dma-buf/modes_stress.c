@@ -261,10 +261,6 @@ static void read_by_kernel(struct worker *w)
 		check(w, "vmap", testdev_vmap_read(team->dev.fd, team->fd,
 						   page * page_size, &first,
 						   sizeof(first)), 0);
-		page = below(w, team->pages);
-		check(w, "vmap", testdev_vmap_read(team->dev.fd, team->fd,
-						   page * page_size, &first,
-						   sizeof(first)), 0);
 		if (write(pipe_fd[1], team->map + (page + 1) * page_size -
 			  sizeof(last), sizeof(last)) != sizeof(last))
 			give_up(w, "write from page %zu: %d", page, errno);

@@ -8,11 +8,126 @@
  */
 #define _GNU_SOURCE
 #include <glob.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <time.h>
 
 #include "exporters_fixture.h"
 #include "pfn_fixture.h"
 #include "write_file.h"
+
+/* The table of make run */
+
+static void cell(const char *row, const char *column, const char *format, ...)
+{
+	char text[64];
+	va_list ap;
+
+	va_start(ap, format);
+	vsnprintf(text, sizeof(text), format, ap);
+	va_end(ap);
+	ksft_print_msg("pfn: %s | %s | %s\n", row, column, text);
+}
+
+/* A buffer of which an importer without a device, @id, is told */
+struct row {
+	const char *name;
+	struct testdev *dev;
+	int fd;
+	__u32 id;
+	size_t pages;
+	char *data;		/* as large as the buffer */
+};
+
+static __u32 told_ranges(struct __test_metadata *_metadata, struct row *r)
+{
+	struct dma_buf_test_pfn_range *ranges;
+	__u32 flags;
+	int nr;
+
+	ranges = calloc(r->pages, sizeof(*ranges));
+	ASSERT_NE(NULL, ranges);
+	nr = testdev_pfn_query(r->dev->fd, r->id, 0, r->pages, ranges,
+			       r->pages);
+	ASSERT_LT(0, nr);
+	flags = ranges[0].flags;
+	cell(r->name, "pages", "%zu", r->pages);
+	cell(r->name, "told", "%d of %s%s", nr,
+	     flags & PFN_PAGES ? "RAM" : "MMIO",
+	     flags & PFN_CPU ? "" : ", private");
+	free(ranges);
+	return flags;
+}
+
+static void seen_by_the_cpu(struct __test_metadata *_metadata, struct row *r,
+			    bool may)
+{
+	char *map = map_pages(_metadata, r->fd, 0, r->pages);
+	long faults;
+
+	if (may) {
+		faults = faults_of_touch(map, r->pages * page_size);
+		EXPECT_EQ(-1, wrong_page(map, 0, r->pages, SEED));
+		cell(r->name, "CPU mapping", "same, faults: %ld", faults);
+	} else {
+		EXPECT_TRUE(gets_sigbus(map, false));
+		cell(r->name, "CPU mapping", "SIGBUS");
+	}
+	munmap(map, r->pages * page_size);
+}
+
+static void seen_by_the_kernel(struct __test_metadata *_metadata, struct row *r,
+			       bool may)
+{
+	int ret;
+
+	memset(r->data, 0, r->pages * page_size);
+	ret = testdev_vmap_read(r->dev->fd, r->fd, 0, r->data,
+				r->pages * page_size);
+	EXPECT_EQ(may ? 0 : -EOPNOTSUPP, ret);
+	if (!ret)
+		EXPECT_EQ(-1, wrong_page(r->data, 0, r->pages, SEED));
+	cell(r->name, "kernel", ret ? strerrorname_np(-ret) : "same");
+}
+
+/* The test's devices are none of PCI, and reach no MMIO. */
+static void seen_by_a_device(struct __test_metadata *_metadata, struct row *r,
+			     bool may)
+{
+	__u32 device = ATTACH(r->dev, .fd = r->fd,
+			      .flags = CALLBACK | DMA_BUF_TEST_PEER2PEER);
+	int ret = testdev_map(r->dev->fd, device);
+
+	EXPECT_EQ(may ? 0 : -EINVAL, ret);
+	if (ret) {
+		cell(r->name, "device", strerrorname_np(-ret));
+	} else {
+		memset(r->data, 0, r->pages * page_size);
+		EXPECT_EQ(0, testdev_read(r->dev->fd, device, 0, r->data,
+					  r->pages * page_size));
+		EXPECT_EQ(-1, wrong_page(r->data, 0, r->pages, SEED));
+		cell(r->name, "device", "same, ranges: %u",
+		     importer_info(_metadata, r->dev, device).ranges);
+	}
+	ASSERT_EQ(0, testdev_detach(r->dev->fd, device));
+}
+
+/* What the importer writes by what it is told, the others see. */
+static void report(struct __test_metadata *_metadata, struct row r)
+{
+	__u32 flags;
+
+	r.data = malloc(r.pages * page_size);
+	ASSERT_NE(NULL, r.data);
+	fill(r.data, 0, r.pages, SEED);
+	ASSERT_EQ(0, testdev_write(r.dev->fd, r.id, 0, r.data,
+				   r.pages * page_size));
+	flags = told_ranges(_metadata, &r);
+	seen_by_the_cpu(_metadata, &r, flags & PFN_CPU);
+	seen_by_the_kernel(_metadata, &r, flags & PFN_CPU);
+	seen_by_a_device(_metadata, &r, flags & PFN_PAGES);
+	free(r.data);
+}
 
 /* What is told */
 
@@ -147,6 +262,29 @@ TEST_F(described, extents_are_those_of_the_backing)
 	pfns = ask_each_page(_metadata, d, d->id);
 	check_part(_metadata, d, pfns, 0, d->pages);
 	free(pfns);
+}
+
+static const char *const backing_names[] = {
+	[DMA_BUF_TEST_SCATTERED] = "scattered",
+	[DMA_BUF_TEST_CONTIGUOUS] = "contiguous",
+	[DMA_BUF_TEST_HUGE] = "huge",
+	[DMA_BUF_TEST_PRIVATE] = "private",
+	[DMA_BUF_TEST_MMIO] = "MMIO",
+	[DMA_BUF_TEST_MMIO_WC] = "MMIO, write-combining",
+};
+
+TEST_F(described, content_is_the_same_for_all)
+{
+	struct described *d = &self->d;
+	char name[64];
+
+	snprintf(name, sizeof(name), "%s, %zu%s",
+		 backing_names[d->backing], d->pages,
+		 variant->flags & DMA_BUF_TEST_CORE_MAPS ? ", core maps" : "");
+	report(_metadata, (struct row) {
+		.name = name, .dev = &d->dev, .fd = d->fd, .id = d->id,
+		.pages = d->pages,
+	});
 }
 
 TEST_F(described, parts_are_clipped)
@@ -916,6 +1054,20 @@ FIXTURE_TEARDOWN(exporter)
 	close_device(_metadata, &self->dev);
 }
 
+/* Those of the list that describe their buffers */
+static bool is_described(const struct exporter *exporter)
+{
+	static const char *const names[] = {
+		"system_heap", "cma_heap", "udmabuf", "test_",
+	};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(names); i++)
+		if (!strncmp(exporter->name, names[i], strlen(names[i])))
+			return true;
+	return false;
+}
+
 /* If it is described, then as it is. */
 TEST_F(exporter, content_is_where_it_is_said_to_be)
 {
@@ -925,22 +1077,21 @@ TEST_F(exporter, content_is_where_it_is_said_to_be)
 	struct dma_buf_test_attach args = {
 		.fd = self->buf.fd,
 		.device = NO_DEVICE,
-		.modes = PINNED,
+		.modes = ALL,
+		.flags = CALLBACK,
 	};
-	struct dma_buf_test_pfn_range *ranges;
 	char *data;
-	int id, nr;
+	int id;
 
 	id = testdev_attach(dev->fd, &args);
 	if (id == -EOPNOTSUPP) {
-		ksft_print_msg("pfn: %s | not described\n", name);
+		EXPECT_FALSE(is_described(variant->exporter));
+		cell(name, "told", "not described");
 		return;
 	}
 	ASSERT_LT(0, id);
 	data = malloc(self->buf.size);
 	ASSERT_NE(NULL, data);
-	ranges = calloc(pages, sizeof(*ranges));
-	ASSERT_NE(NULL, ranges);
 
 	ASSERT_EQ(0, testdev_read(dev->fd, id, 0, data, self->buf.size));
 	EXPECT_EQ(-1, wrong_page(data, 0, pages, SEED));
@@ -948,14 +1099,13 @@ TEST_F(exporter, content_is_where_it_is_said_to_be)
 	fill(data, 0, pages, OTHER_SEED);
 	ASSERT_EQ(0, testdev_write(dev->fd, id, 0, data, self->buf.size));
 	EXPECT_EQ(-1, wrong_page(self->view, 0, pages, OTHER_SEED));
-
-	nr = testdev_pfn_query(dev->fd, id, 0, pages, ranges, pages);
-	ASSERT_LT(0, nr);
-	ksft_print_msg("pfn: %s | %d ranges of %zu pages, flags %#x\n", name, nr,
-		       pages, ranges[0].flags);
-	ASSERT_EQ(0, testdev_detach(dev->fd, id));
-	free(ranges);
 	free(data);
+
+	report(_metadata, (struct row) {
+		.name = name, .dev = dev, .fd = self->buf.fd, .id = id,
+		.pages = pages,
+	});
+	ASSERT_EQ(0, testdev_detach(dev->fd, id));
 }
 
 int main(int argc, char **argv)

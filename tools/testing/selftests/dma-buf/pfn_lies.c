@@ -19,7 +19,7 @@ TEST(kernel_warns_once)
 	if (!make_described(_metadata, &d, DMA_BUF_TEST_SCATTERED, 0, PAGES))
 		return;
 	ASSERT_EQ(0, testdev_pfn_open(d.dev.fd, d.id, false));
-	ASSERT_EQ(0, testdev_lie(d.dev.fd, d.fd, DMA_BUF_TEST_LIE_EMPTY));
+	ASSERT_EQ(0, testdev_lie(d.dev.fd, d.fd, DMA_BUF_TEST_LIE_EMPTY, 0));
 	announce_one_warning("exporter dma_buf_test [(]dma_buf_test[)] describes an empty range [(]page 2 of 5");
 	for (i = 0; i < 3; i++) {
 		EXPECT_EQ(-EIO, testdev_pfn_query_one(d.dev.fd, d.id, 2,
@@ -83,7 +83,7 @@ FIXTURE_TEARDOWN(lying)
 static void lie(struct __test_metadata *_metadata, struct described *d,
 		__u32 lie)
 {
-	ASSERT_EQ(0, testdev_lie(d->dev.fd, d->fd, lie));
+	ASSERT_EQ(0, testdev_lie(d->dev.fd, d->fd, lie, 0));
 }
 
 /* It is as if nothing had been. */
@@ -100,9 +100,7 @@ static void check_lie(struct __test_metadata *_metadata, struct described *d,
 {
 	struct dma_buf_test_pfn_range range;
 	char *map;
-	int way;
 
-	/* By mappings with entries and by one without */
 	map = map_pages(_metadata, d->fd, 0, d->pages);
 	EXPECT_TRUE(gets_sigbus(map, false));
 	EXPECT_TRUE(gets_sigbus(map + d->size / 2 / page_size * page_size,
@@ -110,20 +108,16 @@ static void check_lie(struct __test_metadata *_metadata, struct described *d,
 	EXPECT_TRUE(gets_sigbus(map + d->size - 1, true));
 	munmap(map, d->size);
 
-	for (way = 0; way < 2; way++) {
-		EXPECT_EQ(error, testdev_pfn_query_one(d->dev.fd, d->id, 0,
-						       &range));
-		EXPECT_EQ(error, testdev_pfn_query_one(d->dev.fd, d->id,
-						       d->pages - 1, &range));
-		EXPECT_EQ(error, testdev_pfn_query(d->dev.fd, d->id, 0,
-						   d->pages, d->ranges,
-						   d->pages + 1));
-	}
+	EXPECT_EQ(error, testdev_pfn_query_one(d->dev.fd, d->id, 0, &range));
+	EXPECT_EQ(error, testdev_pfn_query_one(d->dev.fd, d->id, d->pages - 1,
+					       &range));
+	EXPECT_EQ(error, testdev_pfn_query(d->dev.fd, d->id, 0, d->pages,
+					   d->ranges, d->pages + 1));
 	EXPECT_EQ(error, testdev_read(d->dev.fd, d->id, 0, d->data, d->size));
 	EXPECT_EQ(error, testdev_map(d->dev.fd, device));
 	EXPECT_EQ(error, testdev_vmap_read(d->dev.fd, d->fd, 0, d->data,
 					   page_size));
-	EXPECT_BUFINFO(d->fd, { "movable", 0, 0 }, { "movable", 0, 0 });
+	EXPECT_BUFINFO_PFN(d->fd, 1, { "movable", 0, 0 }, { "movable", 0, 0 });
 }
 
 TEST_F(lying, is_found_out)
@@ -135,6 +129,47 @@ TEST_F(lying, is_found_out)
 	     which++) {
 		lie(_metadata, d, which);
 		check_lie(_metadata, d, self->device, -EIO);
+		check_truth(_metadata, d);
+		ASSERT_EQ(KSFT_PASS, _metadata->exit_code) {
+			TH_LOG("lie %u", which);
+		}
+	}
+}
+
+/* What is told before is right, and all that was begun with it is undone. */
+TEST_F(lying, in_the_middle)
+{
+	struct described *d = &self->d;
+	struct dma_buf_test_pfn_range range;
+	size_t first = d->pages / 2;
+	__u32 which;
+
+	for (which = DMA_BUF_TEST_LIE_EMPTY; which <= DMA_BUF_TEST_LIE_ERROR;
+	     which++) {
+		int error = which == DMA_BUF_TEST_LIE_ERROR ? -ENOSPC : -EIO;
+		char *map = map_pages(_metadata, d->fd, 0, d->pages);
+
+		ASSERT_EQ(0, testdev_lie(d->dev.fd, d->fd, which, first));
+		EXPECT_EQ(1, testdev_pfn_query_one(d->dev.fd, d->id, first - 1,
+						   &range));
+		EXPECT_EQ(first, range.first + range.nr);
+		EXPECT_EQ(error, testdev_pfn_query_one(d->dev.fd, d->id, first,
+						       &range));
+		EXPECT_EQ(error, testdev_pfn_query(d->dev.fd, d->id, 0,
+						   d->pages, d->ranges,
+						   d->pages + 1));
+		EXPECT_EQ(error, testdev_map(d->dev.fd, self->device));
+		EXPECT_EQ(cpu_may_map(d) ? error : -EOPNOTSUPP,
+			  testdev_vmap_read(d->dev.fd, d->fd, 0, d->data,
+					    page_size));
+		if (cpu_may_map(d)) {
+			EXPECT_EQ(-1, wrong_page(map, 0, first, SEED));
+			EXPECT_TRUE(gets_sigbus(map + first * page_size,
+						false));
+		}
+		EXPECT_BUFINFO_PFN(d->fd, 1, { "movable", 0, 0 },
+				   { "movable", 0, 0 });
+		munmap(map, d->size);
 		check_truth(_metadata, d);
 		ASSERT_EQ(KSFT_PASS, _metadata->exit_code) {
 			TH_LOG("lie %u", which);
@@ -173,22 +208,27 @@ TEST_F(lying, what_is_mapped_stays)
 }
 
 /*
- * To map takes two walks, to count and to fill. If the second doesn't fit the
- * first, it fails, or maps the same number of ranges, which are the buffer's.
+ * To map takes two walks, to count and to fill. If the second has more ranges or
+ * fewer, it fails. If it has as many, it maps, and they are the buffer's.
  */
 TEST_F(lying, exporter_that_changes_its_mind)
 {
 	struct described *d = &self->d;
+	bool same = expected_extents(d) == d->pages;
+	struct dma_buf_test_pfn_range range;
 	int i, ret;
 
 	if (is_mmio(d))
 		return;
 	lie(_metadata, d, DMA_BUF_TEST_LIE_CHANGES);
 	for (i = 0; i < 6; i++) {
-		ret = testdev_map(d->dev.fd, self->device);
-		if (!ret)
-			ret = testdev_unmap(d->dev.fd, self->device);
-		EXPECT_TRUE(!ret || ret == -EIO);
+		/* One question more, so that each of the two comes first */
+		if (i % 2)
+			testdev_pfn_query_one(d->dev.fd, d->id, 0, &range);
+		EXPECT_EQ(same ? 0 : -EIO,
+			  testdev_map(d->dev.fd, self->device));
+		if (same)
+			EXPECT_EQ(0, testdev_unmap(d->dev.fd, self->device));
 		ret = testdev_vmap_read(d->dev.fd, d->fd, 0, d->data,
 					page_size);
 		EXPECT_EQ(cpu_may_map(d) ? 0 : -EOPNOTSUPP, ret);

@@ -160,9 +160,13 @@ int testdev_move(int dev, int dmabuf)
 	return do_ioctl(dev, DMA_BUF_TEST_MOVE, &arg);
 }
 
-int testdev_lie(int dev, int dmabuf, __u32 lie)
+int testdev_lie(int dev, int dmabuf, __u32 lie, size_t first)
 {
-	struct dma_buf_test_lie arg = { .fd = dmabuf, .lie = lie };
+	struct dma_buf_test_lie arg = {
+		.fd = dmabuf,
+		.lie = lie,
+		.first = first,
+	};
 
 	return do_ioctl(dev, DMA_BUF_TEST_LIE, &arg);
 }

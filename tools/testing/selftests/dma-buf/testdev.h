@@ -50,7 +50,7 @@ int testdev_pfn_query_one(int dev, __u32 id, size_t index,
 int testdev_importer_info(int dev, __u32 id,
 			  struct dma_buf_test_importer_info *info);
 int testdev_move(int dev, int dmabuf);
-int testdev_lie(int dev, int dmabuf, __u32 lie);
+int testdev_lie(int dev, int dmabuf, __u32 lie, size_t first);
 int testdev_revoke(int dev, int dmabuf, __u32 revoked);
 int testdev_buffer_info(int dev, int dmabuf,
 			struct dma_buf_test_buffer_info *info);
