@@ -410,40 +410,52 @@ out:
 }
 
 /* The test's devices are none of PCI, so they can't reach another device. */
-TEST_F(described, mmio_is_for_peers)
+TEST(mmio_is_for_peers)
 {
-	struct described *d = &self->d;
+	const __u32 backings[] = { DMA_BUF_TEST_MMIO, DMA_BUF_TEST_MMIO_WC };
+	struct described d = {};
+	size_t i;
 	__u32 id;
 
-	if (!is_mmio(d))
-		return;
-	id = ATTACH(&d->dev, .fd = d->fd, .flags = CALLBACK);
-	EXPECT_EQ(-EOPNOTSUPP, testdev_map(d->dev.fd, id));
-	ASSERT_EQ(0, testdev_detach(d->dev.fd, id));
-	id = ATTACH(&d->dev, .fd = d->fd,
-		    .flags = CALLBACK | DMA_BUF_TEST_PEER2PEER);
-	EXPECT_EQ(-EINVAL, testdev_map(d->dev.fd, id));
-	EXPECT_EQ(0, testdev_pfn_open(d->dev.fd, id, true));
-	ASSERT_EQ(0, testdev_detach(d->dev.fd, id));
-	EXPECT_BUFINFO(d->fd, { "movable", 0, 0 });
+	for (i = 0; i < ARRAY_SIZE(backings); i++) {
+		if (!make_described(_metadata, &d, backings[i], 0, PAGES))
+			return;
+		id = ATTACH(&d.dev, .fd = d.fd, .flags = CALLBACK);
+		EXPECT_EQ(-EOPNOTSUPP, testdev_map(d.dev.fd, id));
+		ASSERT_EQ(0, testdev_detach(d.dev.fd, id));
+		id = ATTACH(&d.dev, .fd = d.fd,
+			    .flags = CALLBACK | DMA_BUF_TEST_PEER2PEER);
+		EXPECT_EQ(-EINVAL, testdev_map(d.dev.fd, id));
+		EXPECT_EQ(0, testdev_pfn_open(d.dev.fd, id, true));
+		ASSERT_EQ(0, testdev_detach(d.dev.fd, id));
+		EXPECT_BUFINFO(d.fd, { "movable", 0, 0 });
+		drop_described(_metadata, &d);
+	}
 }
 
-TEST_F(described, private_memory_is_not_for_cpus)
+TEST(private_memory_is_not_for_cpus)
 {
-	struct described *d = &self->d;
-	size_t page;
+	const __u32 flags[] = { 0, DMA_BUF_TEST_CORE_MAPS };
+	struct described d = {};
+	size_t i, page;
 
-	if (cpu_may_map(d))
-		return;
-	dma_fill(_metadata, d, d->id, SEED);
-	for (page = 0; page < d->pages; page += 5) {
-		EXPECT_TRUE(gets_sigbus(d->view + page * page_size, false));
-		EXPECT_TRUE(gets_sigbus(d->view + page * page_size, true));
+	for (i = 0; i < ARRAY_SIZE(flags); i++) {
+		if (!make_described(_metadata, &d, DMA_BUF_TEST_PRIVATE,
+				    flags[i], 37))
+			return;
+		dma_fill(_metadata, &d, d.id, SEED);
+		for (page = 0; page < d.pages; page += 5) {
+			char *addr = d.view + page * page_size;
+
+			EXPECT_TRUE(gets_sigbus(addr, false));
+			EXPECT_TRUE(gets_sigbus(addr, true));
+		}
+		EXPECT_EQ(-EOPNOTSUPP, testdev_vmap_read(d.dev.fd, d.fd, 0,
+							 d.data, d.size));
+		EXPECT_EQ(0, testdev_move(d.dev.fd, d.fd));
+		dma_check(_metadata, &d, d.id, SEED);
+		drop_described(_metadata, &d);
 	}
-	EXPECT_EQ(-EOPNOTSUPP, testdev_vmap_read(d->dev.fd, d->fd, 0, d->data,
-						 d->size));
-	EXPECT_EQ(0, testdev_move(d->dev.fd, d->fd));
-	dma_check(_metadata, d, d->id, SEED);
 }
 
 TEST_F(described, dma_to_a_part_changes_that_part_only)
