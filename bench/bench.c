@@ -203,18 +203,6 @@ static void map_dynamic(const struct mapping *m)
 					  .dynamic = 1 });
 }
 
-/* A large buffer is mapped once between two looks at the clock. */
-static void map_large(const struct mapping *m)
-{
-	int64_t before = elapsed, attached;
-
-	import(m, (struct dma_buf_bench){ .attachments = 1, .maps = 1 });
-	attached = elapsed - before;
-	elapsed = before;
-	import(m, (struct dma_buf_bench){ .attachments = 1, .maps = 2 });
-	elapsed -= attached;
-}
-
 /* Where the buffer is, by DMA addresses on the base and by PFNs on the series */
 static void describe(const struct mapping *m)
 {
@@ -294,7 +282,6 @@ static const struct operation {
 	{ "map dynamic",	map_dynamic,	PAGE_ONLY,	true },
 	/* What the exporter takes depends on how the buffer lies in memory. */
 	{ "attach large",	attach_static,	LARGEST,	true },
-	{ "map large",		map_large,	LARGEST,	true },
 	{ "describe",		describe,	HUGE,		true },
 	{ "describe bytes",	describe_bytes,	HUGE,		true },
 };

@@ -27,7 +27,7 @@ BEGIN {
 	unstable = 0.1		# %
 	exact = 2		# instructions
 	# where a cost of each page makes sense
-	per_page = "^(total|mmap|touch|unmap|map large|attach large|describe)$"
+	per_page = "^(total|mmap|touch|unmap|attach large|describe)$"
 	bytes = " bytes$"	# of memory, and no instructions: 0 is possible
 }
 

@@ -89,6 +89,9 @@ static int common_prot(const struct pfnmap_run *run, unsigned long index,
 		       unsigned long nr, pgprot_t *prot)
 {
 	*prot = run->prot;
+	if (nr == 1)
+		return pfnmap_setup_cachemode(run_pfn(run, index), PAGE_SIZE,
+					      prot);
 	if (run->pages)
 		return pfnmap_setup_cachemode_pages(run->pages + index, nr,
 						    prot);
@@ -112,7 +115,8 @@ static unsigned long fill_ptes(struct vm_area_struct *vma,
 	bool alike;
 
 	alike = !common_prot(run, index, nr, &prot);
-	lazy_mmu_mode_enable();
+	if (nr > 1)
+		lazy_mmu_mode_enable();
 	for (i = 0; i < nr; i++, pte++, addr += PAGE_SIZE) {
 		if (unlikely(!pte_none(ptep_get(pte)))) {
 			if (!strict)
@@ -135,7 +139,8 @@ static unsigned long fill_ptes(struct vm_area_struct *vma,
 			   pte_mkspecial(pfn_pte(pfn, prot)));
 		update_mmu_cache(vma, addr, pte);
 	}
-	lazy_mmu_mode_disable();
+	if (nr > 1)
+		lazy_mmu_mode_disable();
 	return i;
 }
 
@@ -307,8 +312,15 @@ vm_fault_t vmf_insert_pfnmap_run(struct vm_fault *vmf, unsigned int order,
 	window = order ? 1UL << order : small_window(vmf, run);
 	if (order && run->around && run->around < window)
 		return VM_FAULT_FALLBACK;
-	w = clip_window(vmf, run, window << PAGE_SHIFT);
+	/* Many drivers map the page that faulted, and no more. */
+	if (window == 1) {
+		w.index = index;
+		w.start = ALIGN_DOWN(vmf->address, PAGE_SIZE);
+		w.end = w.start + PAGE_SIZE;
+		return insert_small(vmf, run, &w);
+	}
 
+	w = clip_window(vmf, run, window << PAGE_SHIFT);
 	if (!order)
 		return insert_small(vmf, run, &w);
 	if (w.end - w.start < window << PAGE_SHIFT)

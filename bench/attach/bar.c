@@ -6,7 +6,6 @@
  */
 
 #include <linux/fs.h>
-#include <linux/huge_mm.h>
 #include <linux/mm.h>
 #include <linux/sizes.h>
 

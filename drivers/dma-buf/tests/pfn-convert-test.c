@@ -574,12 +574,17 @@ static void does_not_mmap_private_ram(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, 0, vm_munmap(addr, 8 * PAGE_SIZE));
 }
 
-static vm_fault_t fault_without_wait(unsigned long addr)
+static unsigned int fault_without_wait(unsigned long addr)
 {
-	return handle_mm_fault(find_vma(current->mm, addr), addr,
-			       FAULT_FLAG_ALLOW_RETRY | FAULT_FLAG_RETRY_NOWAIT,
-			       NULL);
+	const unsigned int flags = FAULT_FLAG_ALLOW_RETRY |
+				   FAULT_FLAG_RETRY_NOWAIT;
+
+	return (__force unsigned int)handle_mm_fault(find_vma(current->mm, addr),
+						     addr, flags, NULL);
 }
+
+#define RETRY	((__force unsigned int)VM_FAULT_RETRY)
+#define NOPAGE	((__force unsigned int)VM_FAULT_NOPAGE)
 
 /*
  * Nobody in Linux 7.3 faults so on a VM_PFNMAP mapping: get_user_pages() with
@@ -602,7 +607,7 @@ static void does_not_wait_in_faults_that_must_not(struct kunit *test)
 	/* While the exporter has the lock, and may move the buffer */
 	mmap_read_lock(current->mm);
 	dma_resv_lock(m->dmabuf->resv, NULL);
-	KUNIT_EXPECT_EQ(test, fault_without_wait(addr), VM_FAULT_RETRY);
+	KUNIT_EXPECT_EQ(test, fault_without_wait(addr), RETRY);
 	dma_resv_unlock(m->dmabuf->resv);
 	mmap_assert_locked(current->mm);
 	mmap_read_unlock(current->mm);
@@ -611,7 +616,7 @@ static void does_not_wait_in_faults_that_must_not(struct kunit *test)
 	/* Until the content is in place */
 	fence = model_add_fence(m);
 	mmap_read_lock(current->mm);
-	KUNIT_EXPECT_EQ(test, fault_without_wait(addr), VM_FAULT_RETRY);
+	KUNIT_EXPECT_EQ(test, fault_without_wait(addr), RETRY);
 	mmap_assert_locked(current->mm);
 	mmap_read_unlock(current->mm);
 	KUNIT_EXPECT_FALSE(test, read_entry(addr, &args));
@@ -620,7 +625,7 @@ static void does_not_wait_in_faults_that_must_not(struct kunit *test)
 
 	dma_fence_signal(fence);
 	mmap_read_lock(current->mm);
-	KUNIT_EXPECT_EQ(test, fault_without_wait(addr), VM_FAULT_NOPAGE);
+	KUNIT_EXPECT_EQ(test, fault_without_wait(addr), NOPAGE);
 	mmap_read_unlock(current->mm);
 	for (pgoff_t i = 0; i < 4; i++)
 		expect_entry(m, addr + i * PAGE_SIZE, i);
@@ -664,8 +669,9 @@ static void waits_for_kernel_fences(struct kunit *test)
 			     PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, 0);
 	KUNIT_ASSERT_EQ(test, addr, MAP_AT);
 	fence = model_add_fence(m);
-	KUNIT_EXPECT_EQ(test, 0, get_user(value, (u32 __user *)addr));
+	KUNIT_ASSERT_EQ(test, 0, get_user(value, (u32 __user *)addr));
 	KUNIT_EXPECT_TRUE(test, dma_fence_is_signaled(fence));
+	KUNIT_EXPECT_EQ(test, 0, value);
 	KUNIT_ASSERT_EQ(test, 0, vm_munmap(addr, 4 * PAGE_SIZE));
 }
 
