@@ -14,6 +14,7 @@ setup()
 	# attempt: a longer row | udmabuf | EFAULT
 	# mode: P | R | none
 	# move: importer | seen | moved
+	# pfn: scattered | told | 1 of RAM
 	END
 	cat > check <<-'END'
 	#!/bin/sh
@@ -83,7 +84,7 @@ $legend"
 	run ./run obj tests dir echo judged
 	[ "$status" -eq 0 ]
 	[[ $(cat asked) = "obj tests dir guest/* kselftest/dma-buf/mmap "* ]]
-	[[ $output = *"a longer row"*"importer accepts"*"a buffer that moves"* ]]
+	[[ $output = *"a longer row"*"importer accepts"*"a buffer that moves"*"where a buffer is"* ]]
 	[ "${lines[-1]}" = "judged dir" ]
 }
 
