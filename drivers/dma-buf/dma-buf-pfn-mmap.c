@@ -3,6 +3,7 @@
  * PFN ranges: userspace mappings
  */
 
+#include <linux/align.h>
 #include <linux/dma-buf.h>
 #include <linux/dma-buf-pfn.h>
 #include <linux/dma-resv.h>
@@ -156,6 +157,7 @@ static vm_fault_t insert_huge(struct dma_buf *dmabuf, struct vm_fault *vmf,
 			      unsigned int order)
 {
 	unsigned long skip = (vmf->address >> PAGE_SHIFT) & (BIT(order) - 1);
+	struct dma_buf_pfn_range range = {};
 	struct dma_buf_pfn_iter iter;
 	struct pfnmap_run run;
 	pgoff_t first;
@@ -166,7 +168,13 @@ static vm_fault_t insert_huge(struct dma_buf *dmabuf, struct vm_fault *vmf,
 	if (first > (dmabuf->size >> PAGE_SHIFT) - BIT(order))
 		return VM_FAULT_FALLBACK;
 
-	/* An error is for the small entry to tell. */
+	/*
+	 * An error is for the small entry to tell. A walk over many small pages,
+	 * which happen to be side by side, is for nothing if they aren't aligned.
+	 */
+	if (dma_buf_pfn_ask(dmabuf, first, &range) ||
+	    !IS_ALIGNED(range.pfn + (first - range.first), BIT(order)))
+		return VM_FAULT_FALLBACK;
 	dma_buf_pfn_walk(&iter, dmabuf, first, BIT(order));
 	if (dma_buf_pfn_iter_next(&iter) <= 0 || iter.range.nr != BIT(order) ||
 	    !(iter.range.flags & DMA_BUF_PFN_CPU))
