@@ -1045,7 +1045,8 @@ TEST_F(masked, too_small_a_mask_for_dma_api_memory_is_EIO)
 		DMA_BUF_TEST_DMA_COHERENT, DMA_BUF_TEST_DMA_NONCONTIGUOUS,
 	};
 	struct moved *m = &self->m;
-	int i, ret;
+	size_t i;
+	int ret;
 
 	ASSERT_EQ(0, testdev_detach(m->dev.fd, m->id[0]));
 	ret = testdev_set_dma_mask(m->dev.fd, 0, 24);
