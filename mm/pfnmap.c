@@ -89,13 +89,17 @@ static int common_prot(const struct pfnmap_run *run, unsigned long index,
 		       unsigned long nr, pgprot_t *prot)
 {
 	*prot = run->prot;
-	if (nr == 1)
-		return pfnmap_setup_cachemode(run_pfn(run, index), PAGE_SIZE,
-					      prot);
 	if (run->pages)
 		return pfnmap_setup_cachemode_pages(run->pages + index, nr,
 						    prot);
 	return pfnmap_setup_cachemode(run->pfn + index, nr << PAGE_SHIFT, prot);
+}
+
+static void set_entry(struct vm_area_struct *vma, unsigned long addr, pte_t *pte,
+		      unsigned long pfn, pgprot_t prot)
+{
+	set_pte_at(vma->vm_mm, addr, pte, pte_mkspecial(pfn_pte(pfn, prot)));
+	update_mmu_cache(vma, addr, pte);
 }
 
 /*
@@ -115,8 +119,7 @@ static unsigned long fill_ptes(struct vm_area_struct *vma,
 	bool alike;
 
 	alike = !common_prot(run, index, nr, &prot);
-	if (nr > 1)
-		lazy_mmu_mode_enable();
+	lazy_mmu_mode_enable();
 	for (i = 0; i < nr; i++, pte++, addr += PAGE_SIZE) {
 		if (unlikely(!pte_none(ptep_get(pte)))) {
 			if (!strict)
@@ -135,12 +138,9 @@ static unsigned long fill_ptes(struct vm_area_struct *vma,
 			prot = run->prot;
 			pfnmap_setup_cachemode_pfn(pfn, &prot);
 		}
-		set_pte_at(vma->vm_mm, addr, pte,
-			   pte_mkspecial(pfn_pte(pfn, prot)));
-		update_mmu_cache(vma, addr, pte);
+		set_entry(vma, addr, pte, pfn, prot);
 	}
-	if (nr > 1)
-		lazy_mmu_mode_disable();
+	lazy_mmu_mode_disable();
 	return i;
 }
 
@@ -150,6 +150,29 @@ struct window {
 	unsigned long start;	/* addresses */
 	unsigned long end;
 };
+
+/* An entry for the page that faulted, which may be mapped */
+static vm_fault_t insert_one(struct vm_fault *vmf, unsigned long pfn,
+			     pgprot_t prot)
+{
+	struct vm_area_struct *vma = vmf->vma;
+	unsigned long addr = ALIGN_DOWN(vmf->address, PAGE_SIZE);
+	spinlock_t *ptl;
+	pte_t *pte;
+
+	if (pte_alloc(vma->vm_mm, vmf->pmd))
+		return VM_FAULT_OOM;
+
+	pfnmap_setup_cachemode_pfn(pfn, &prot);
+	pte = pte_offset_map_lock(vma->vm_mm, vmf->pmd, addr, &ptl);
+	/* Another thread has made a huge entry here: nothing is left to do. */
+	if (!pte)
+		return VM_FAULT_NOPAGE;
+	if (pte_none(ptep_get(pte)))
+		set_entry(vma, addr, pte, pfn, prot);
+	pte_unmap_unlock(pte, ptl);
+	return VM_FAULT_NOPAGE;
+}
 
 /* Entries for a part of the fault's page table */
 static vm_fault_t insert_small(struct vm_fault *vmf,
@@ -299,28 +322,27 @@ static struct window clip_window(const struct vm_fault *vmf,
 vm_fault_t vmf_insert_pfnmap_run(struct vm_fault *vmf, unsigned int order,
 				 const struct pfnmap_run *run)
 {
-	unsigned long index = vmf->pgoff - run->pgoff, window;
+	unsigned long index = vmf->pgoff - run->pgoff, pfn, window;
 	struct window w;
 
 	if (!check_vma(vmf, run))
 		return VM_FAULT_SIGBUS;
 	if (vmf->pgoff < run->pgoff || index >= run->nr)
 		return VM_FAULT_SIGBUS;
-	if (!pfn_modify_allowed(run_pfn(run, index), run->prot))
+	pfn = run_pfn(run, index);
+	if (!pfn_modify_allowed(pfn, run->prot))
 		return VM_FAULT_SIGBUS;
 
 	window = order ? 1UL << order : small_window(vmf, run);
 	if (order && run->around && run->around < window)
 		return VM_FAULT_FALLBACK;
 	/* Many drivers map the page that faulted, and no more. */
-	if (window == 1) {
-		w.index = index;
-		w.start = ALIGN_DOWN(vmf->address, PAGE_SIZE);
-		w.end = w.start + PAGE_SIZE;
-		return insert_small(vmf, run, &w);
-	}
+	if (window == 1)
+		return insert_one(vmf, pfn, run->prot);
 
 	w = clip_window(vmf, run, window << PAGE_SHIFT);
+	if (!order && w.end - w.start == PAGE_SIZE)
+		return insert_one(vmf, pfn, run->prot);
 	if (!order)
 		return insert_small(vmf, run, &w);
 	if (w.end - w.start < window << PAGE_SHIFT)
