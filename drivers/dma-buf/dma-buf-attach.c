@@ -149,6 +149,7 @@ void dma_buf_attach_del(struct dma_buf_attachment *attach)
 	dma_resv_assert_held(attach->dmabuf->resv);
 
 	drop_leftovers(attach);
+	dma_buf_pfn_free_table(attach);
 	if (core_pins(attach))
 		dma_buf_attach_unpin(attach);
 	list_del(&attach->node);
@@ -241,6 +242,7 @@ void dma_buf_retire_attachment(struct dma_buf_attachment *attach)
 	/* Without a pin this is a callback out of the core's own pin. */
 	if (core_pins(attach) && attach->pins)
 		dma_buf_attach_unpin(attach);
+	dma_buf_pfn_free_table(attach);
 	attach->retired = true;
 }
 EXPORT_SYMBOL_NS_GPL(dma_buf_retire_attachment, "DMA_BUF");

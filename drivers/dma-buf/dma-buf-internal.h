@@ -70,6 +70,8 @@ int dma_buf_mode_negotiate(struct dma_buf_attachment *attach);
 int dma_buf_pfn_check_export(const struct dma_buf_export_info *exp_info);
 int dma_buf_pfn_ask(struct dma_buf *dmabuf, pgoff_t index,
 		    struct dma_buf_pfn_range *range);
+int dma_buf_pfn_ask_part(struct dma_buf *dmabuf, pgoff_t index, pgoff_t first,
+			 pgoff_t end, struct dma_buf_pfn_range *range);
 void dma_buf_pfn_walk(struct dma_buf_pfn_iter *iter, struct dma_buf *dmabuf,
 		      pgoff_t first, unsigned long nr);
 void dma_buf_pfn_invalidate(struct dma_buf_attachment *attach);
@@ -79,6 +81,7 @@ struct sg_table *dma_buf_pfn_map(struct dma_buf_attachment *attach,
 				 enum dma_data_direction dir);
 void dma_buf_pfn_unmap(struct dma_buf_attachment *attach, struct sg_table *sgt,
 		       enum dma_data_direction dir, bool stale);
+void dma_buf_pfn_free_table(struct dma_buf_attachment *attach);
 int dma_buf_pfn_begin_cpu_access(struct dma_buf *dmabuf,
 				 enum dma_data_direction dir);
 void dma_buf_pfn_end_cpu_access(struct dma_buf *dmabuf,

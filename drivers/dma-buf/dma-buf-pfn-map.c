@@ -31,6 +31,11 @@ struct ram_table {
 	bool foreign;	/* others use the memory, and don't tell */
 };
 
+static struct ram_table *to_ram_table(struct sg_table *sgt)
+{
+	return container_of(sgt, struct ram_table, sgt);
+}
+
 /* The length of an entry is an unsigned int. */
 #define MAX_ENTRY_PAGES		(UINT_MAX >> PAGE_SHIFT)
 
@@ -126,9 +131,14 @@ static int fill_ram_table(struct dma_buf_attachment *attach,
 	return ret;
 }
 
-static struct sg_table *map_ram(struct dma_buf_attachment *attach,
-				enum dma_data_direction dir, unsigned int nents,
-				u32 flags)
+static void free_ram_table(struct sg_table *sgt)
+{
+	sg_free_table(sgt);
+	kfree(to_ram_table(sgt));
+}
+
+static struct sg_table *new_ram_table(struct dma_buf_attachment *attach,
+				      unsigned int nents, u32 flags)
 {
 	struct ram_table *table;
 	int ret;
@@ -141,11 +151,6 @@ static struct sg_table *map_ram(struct dma_buf_attachment *attach,
 	if (!table)
 		return ERR_PTR(-ENOMEM);
 	table->foreign = flags & DMA_BUF_PFN_FOREIGN;
-	/*
-	 * What a CPU writes meanwhile has to get past a device that only writes, to
-	 * others. The DMA API would drop it at the next sync.
-	 */
-	table->dir = dir == DMA_FROM_DEVICE ? DMA_BIDIRECTIONAL : dir;
 
 	/* A dma-buf may be mapped by many at once, so cache lines overlap. */
 	table->attrs = DMA_ATTR_DEBUGGING_IGNORE_CACHELINES;
@@ -156,29 +161,77 @@ static struct sg_table *map_ram(struct dma_buf_attachment *attach,
 		table->attrs |= DMA_ATTR_SKIP_CPU_SYNC | DMA_ATTR_REQUIRE_COHERENT;
 
 	ret = sg_alloc_table(&table->sgt, nents, GFP_KERNEL);
-	if (ret)
-		goto err_free;
+	if (ret) {
+		kfree(table);
+		return ERR_PTR(ret);
+	}
 	ret = fill_ram_table(attach, &table->sgt);
-	if (ret)
-		goto err_table;
-	/* Userspace can map more than can be bounced, which is no bug. */
-	ret = dma_map_sgtable(attach->dev, &table->sgt, table->dir,
-			      table->attrs | DMA_ATTR_NO_WARN);
-	if (ret)
-		goto err_table;
+	if (ret) {
+		free_ram_table(&table->sgt);
+		return ERR_PTR(ret);
+	}
 	return &table->sgt;
+}
 
-err_table:
-	sg_free_table(&table->sgt);
-err_free:
-	kfree(table);
-	return ERR_PTR(ret);
+/* Such a buffer can be described once for all mappings of an attachment. */
+static bool never_moves(const struct dma_buf *dmabuf)
+{
+	return !dmabuf->ops->pin &&
+	       dma_buf_offered_modes(dmabuf) == DMA_BUF_MODE_PINNED;
+}
+
+/* Keep a table for the next mapping, or free it. */
+static void put_ram_table(struct dma_buf_attachment *attach,
+			  struct sg_table *sgt)
+{
+	if (!attach->table && never_moves(attach->dmabuf))
+		attach->table = sgt;
+	else
+		free_ram_table(sgt);
+}
+
+/**
+ * dma_buf_pfn_free_table - free what is kept for the next mapping
+ * @attach:	attachment that is about to be detached
+ *
+ * Context: Holds the reservation lock.
+ */
+void dma_buf_pfn_free_table(struct dma_buf_attachment *attach)
+{
+	dma_resv_assert_held(attach->dmabuf->resv);
+
+	if (attach->table)
+		free_ram_table(attach->table);
+	attach->table = NULL;
+}
+
+static struct sg_table *map_ram(struct dma_buf_attachment *attach,
+				enum dma_data_direction dir,
+				struct sg_table *sgt)
+{
+	struct ram_table *table = to_ram_table(sgt);
+	int ret;
+
+	/*
+	 * What a CPU writes meanwhile has to get past a device that only writes, to
+	 * others. The DMA API would drop it at the next sync.
+	 */
+	table->dir = dir == DMA_FROM_DEVICE ? DMA_BIDIRECTIONAL : dir;
+
+	/* Userspace can map more than can be bounced, which is no bug. */
+	ret = dma_map_sgtable(attach->dev, sgt, table->dir,
+			      table->attrs | DMA_ATTR_NO_WARN);
+	if (ret) {
+		free_ram_table(sgt);
+		return ERR_PTR(ret);
+	}
+	return sgt;
 }
 
 static void unmap_ram(struct dma_buf_attachment *attach, struct sg_table *sgt,
 		      enum dma_data_direction dir, bool stale)
 {
-	struct ram_table *table = container_of(sgt, struct ram_table, sgt);
+	struct ram_table *table = to_ram_table(sgt);
 	unsigned long attrs = table->attrs;
 
 	/* A bounce buffer must not be copied over what is there by now. */
@@ -189,8 +242,7 @@ static void unmap_ram(struct dma_buf_attachment *attach, struct sg_table *sgt,
 	    !dev_is_dma_coherent(attach->dev))
 		attach->dmabuf->sync_owed = true;
 	dma_unmap_sgtable(attach->dev, sgt, table->dir, attrs);
-	sg_free_table(sgt);
-	kfree(table);
+	put_ram_table(attach, sgt);
 }
 
 static struct sg_table *map_mmio(struct dma_buf_attachment *attach,
@@ -236,6 +288,10 @@ static struct sg_table *map_mmio(struct dma_buf_attachment *attach,
  * without, and one entry behind an IOMMU. A buffer that is partly RAM and partly
  * MMIO, or of several providers, can't be mapped.
  *
+ * A buffer that is offered as %DMA_BUF_MODE_PINNED only, without a pin op, is
+ * where it is for good. Its table is kept until detach, and the next mapping
+ * asks the exporter nothing, nor the device what segments it takes.
+ *
  * Context: Process context, may sleep: waits for KERNEL fences. Holds the
  * reservation lock.
  * Return: the table, or ERR_PTR: -EOPNOTSUPP, -ENOMEM, -E2BIG, -ERESTARTSYS,
@@ -245,6 +301,7 @@ struct sg_table *dma_buf_pfn_map(struct dma_buf_attachment *attach,
 				 enum dma_data_direction dir)
 {
 	struct dma_buf_pfn_range like = {};
+	struct sg_table *sgt;
 	int nents;
 	long ret;
 
@@ -256,13 +313,21 @@ struct sg_table *dma_buf_pfn_map(struct dma_buf_attachment *attach,
 	if (ret < 0)
 		return ERR_PTR(ret);
 
+	sgt = attach->table;
+	if (sgt) {
+		/* A second mapping beside this one needs a table of its own. */
+		attach->table = NULL;
+		return map_ram(attach, dir, sgt);
+	}
+
 	nents = count_entries(attach, &like);
 	if (nents < 0)
 		return ERR_PTR(nents);
+	if (!(like.flags & DMA_BUF_PFN_PAGES))
+		return map_mmio(attach, dir, nents, like.provider);
 
-	if (like.flags & DMA_BUF_PFN_PAGES)
-		return map_ram(attach, dir, nents, like.flags);
-	return map_mmio(attach, dir, nents, like.provider);
+	sgt = new_ram_table(attach, nents, like.flags);
+	return IS_ERR(sgt) ? sgt : map_ram(attach, dir, sgt);
 }
 
 /**
@@ -292,7 +357,7 @@ static bool needs_sync(const struct dma_buf_mapping *mapping)
 
 	if (!mapping->table || mapping->stale || !is_ram_table(mapping->table))
 		return false;
-	table = container_of(mapping->table, struct ram_table, sgt);
+	table = to_ram_table(mapping->table);
 	return !(table->attrs & DMA_ATTR_SKIP_CPU_SYNC);
 }
 
@@ -304,8 +369,7 @@ static bool needs_sync(const struct dma_buf_mapping *mapping)
 static enum dma_data_direction sync_dir(const struct dma_buf_mapping *mapping,
 					enum dma_data_direction dir)
 {
-	const struct ram_table *table =
-		container_of(mapping->table, struct ram_table, sgt);
+	const struct ram_table *table = to_ram_table(mapping->table);
 
 	return table->dir == DMA_BIDIRECTIONAL ? dir : table->dir;
 }
@@ -406,7 +470,8 @@ void dma_buf_pfn_end_cpu_access(struct dma_buf *dmabuf,
  * told by dma_buf_end_cpu_access() yet.
  *
  * Mappings of importers that are pinned, and that invalidate_mappings can't tell,
- * go on as they are.
+ * go on as they are. A buffer that is offered as %DMA_BUF_MODE_PINNED only, and
+ * has no pin op, must not move: it WARNs.
  *
  * Context: Process context, may sleep. Holds the reservation lock.
  */
@@ -417,6 +482,8 @@ void dma_buf_stop_mappings(struct dma_buf *dmabuf)
 
 	dma_resv_assert_held(dmabuf->resv);
 
+	/* Importers may have kept a table. */
+	WARN_ON_ONCE(never_moves(dmabuf));
 	sync_all(dmabuf, DMA_BIDIRECTIONAL, dma_sync_sgtable_for_cpu);
 	list_for_each_entry(attach, &dmabuf->attachments, node) {
 		/* Without ops, it is pinned while it is mapped. */

@@ -147,9 +147,17 @@ static struct pfnmap_run run_of(const struct vm_fault *vmf,
 	return (struct pfnmap_run) {
 		.pgoff = range->first,
 		.nr = range->nr,
+		.pages = range->pages,
 		.pfn = range->pfn,
 		.prot = range_prot(vmf, range),
 	};
+}
+
+static unsigned long pfn_of(const struct dma_buf_pfn_range *range, pgoff_t index)
+{
+	unsigned long skip = index - range->first;
+
+	return range->pages ? page_to_pfn(range->pages[skip]) : range->pfn + skip;
 }
 
 /* One huge entry, if what is in its place is one extent */
@@ -173,7 +181,7 @@ static vm_fault_t insert_huge(struct dma_buf *dmabuf, struct vm_fault *vmf,
 	 * which happen to be side by side, is for nothing if they aren't aligned.
 	 */
 	if (dma_buf_pfn_ask(dmabuf, first, &range) ||
-	    !IS_ALIGNED(range.pfn + (first - range.first), BIT(order)))
+	    !IS_ALIGNED(pfn_of(&range, first), BIT(order)))
 		return VM_FAULT_FALLBACK;
 	dma_buf_pfn_walk(&iter, dmabuf, first, BIT(order));
 	if (dma_buf_pfn_iter_next(&iter) <= 0 || iter.range.nr != BIT(order) ||
@@ -184,57 +192,21 @@ static vm_fault_t insert_huge(struct dma_buf *dmabuf, struct vm_fault *vmf,
 	return vmf_insert_pfnmap_run(vmf, order, &run);
 }
 
-/* Batch size of pages that are mapped in one step, though not side by side */
-#define BATCH	64
-
-struct batch {
-	struct pfnmap_run run;
-	struct page *pages[BATCH];
-};
-
-static void batch_flush(struct vm_fault *vmf, struct batch *b)
-{
-	if (b->run.nr)
-		vmf_prefault_pfnmap_run(vmf, &b->run);
-	b->run.nr = 0;
-}
-
-/* Map the extents of [@first, @first + @nr), which is in the fault's page table */
+/* Map all that is in [@first, @end), which is in the fault's page table. */
 static void prefault(struct dma_buf *dmabuf, struct vm_fault *vmf,
-		     pgoff_t first, unsigned long nr)
+		     pgoff_t first, pgoff_t end)
 {
-	struct dma_buf_pfn_iter iter;
-	const struct dma_buf_pfn_range *r = &iter.range;
-	struct batch b = { .run.pages = b.pages };
+	struct dma_buf_pfn_range range = {};
 	struct pfnmap_run run;
-	u32 caching = 0, flags = 0;
 
-	dma_buf_pfn_walk(&iter, dmabuf, first, nr);
 	/* Nobody has asked for these pages, so an error is nobody's. */
-	while (dma_buf_pfn_iter_next(&iter) > 0) {
-		if (b.run.nr && (b.run.pgoff + b.run.nr != r->first ||
-				 b.run.nr + r->nr > BATCH ||
-				 r->flags != flags || r->caching != caching))
-			batch_flush(vmf, &b);
-		if (!(r->flags & DMA_BUF_PFN_CPU))
-			continue;
-		if (r->nr > BATCH / 4 || !(r->flags & DMA_BUF_PFN_PAGES)) {
-			batch_flush(vmf, &b);
-			run = run_of(vmf, r);
+	while (first < end &&
+	       !dma_buf_pfn_ask_part(dmabuf, first, first, end, &range)) {
+		run = run_of(vmf, &range);
+		if (range.flags & DMA_BUF_PFN_CPU)
 			vmf_prefault_pfnmap_run(vmf, &run);
-			continue;
-		}
-
-		if (!b.run.nr) {
-			b.run.pgoff = r->first;
-			b.run.prot = range_prot(vmf, r);
-			flags = r->flags;
-			caching = r->caching;
-		}
-		for (unsigned long i = 0; i < r->nr; i++)
-			b.pages[b.run.nr++] = pfn_to_page(r->pfn + i);
+		first += range.nr;
 	}
-	batch_flush(vmf, &b);
 }
 
 /* The page that faulted, and what else of the buffer is in its page table */
@@ -243,11 +215,19 @@ static vm_fault_t insert_small(struct dma_buf *dmabuf, struct vm_fault *vmf)
 	const struct vm_area_struct *vma = vmf->vma;
 	struct dma_buf_pfn_range range = {};
 	unsigned long start, last, addr = vmf->address;
-	pgoff_t first, nr;
+	pgoff_t first, end;
 	struct pfnmap_run run;
 	vm_fault_t ret;
 
-	if (dma_buf_pfn_ask(dmabuf, vmf->pgoff, &range) ||
+	if (vmf->pgoff >= dmabuf->size >> PAGE_SHIFT)
+		return VM_FAULT_SIGBUS;
+	start = max(vma->vm_start, ALIGN_DOWN(addr, PMD_SIZE));
+	last = min(vma->vm_end - 1, addr | ~PMD_MASK);
+	first = vmf->pgoff - ((addr - start) >> PAGE_SHIFT);
+	end = vmf->pgoff + ((last - addr) >> PAGE_SHIFT) + 1;
+	end = min(end, dmabuf->size >> PAGE_SHIFT);
+
+	if (dma_buf_pfn_ask_part(dmabuf, vmf->pgoff, first, end, &range) ||
 	    !(range.flags & DMA_BUF_PFN_CPU))
 		return VM_FAULT_SIGBUS;
 
@@ -256,13 +236,8 @@ static vm_fault_t insert_small(struct dma_buf *dmabuf, struct vm_fault *vmf)
 	if (ret != VM_FAULT_NOPAGE || vma_test(vma, VMA_RAND_READ_BIT))
 		return ret;
 
-	start = max(vma->vm_start, ALIGN_DOWN(addr, PMD_SIZE));
-	last = min(vma->vm_end - 1, addr | ~PMD_MASK);
-	first = vmf->pgoff - ((addr - start) >> PAGE_SHIFT);
-	nr = min((last - start) >> PAGE_SHIFT,
-		 (dmabuf->size >> PAGE_SHIFT) - 1 - first) + 1;
-	if (range.first > first || range.first + range.nr < first + nr)
-		prefault(dmabuf, vmf, first, nr);
+	prefault(dmabuf, vmf, first, range.first);
+	prefault(dmabuf, vmf, range.first + range.nr, end);
 	return ret;
 }
 

@@ -123,16 +123,24 @@ static const char *range_defect(const struct dma_buf *dmabuf, pgoff_t index,
 		return "a range beyond the buffer";
 	if (index < r->first || index >= end)
 		return "a range without the page";
-	if (check_add_overflow(r->pfn, r->nr, &pfn_end) ||
-	    pfn_end - 1 > PHYS_PFN(PHYS_ADDR_MAX))
-		return "PFNs that overflow";
 	if (r->flags & ~ALL_FLAGS)
 		return "unknown flags";
 	if (r->caching > DMA_BUF_UNCACHED)
 		return "an unknown cache mode";
+	if (r->provider && r->flags & DMA_BUF_PFN_PAGES)
+		return "RAM with a provider";
+	if (r->pages) {
+		if (!(r->flags & DMA_BUF_PFN_PAGES))
+			return "MMIO as pages";
+		if (!r->pages[0] || !r->pages[index - r->first] ||
+		    !r->pages[r->nr - 1])
+			return no_pages;
+		return NULL;
+	}
+	if (check_add_overflow(r->pfn, r->nr, &pfn_end) ||
+	    pfn_end - 1 > PHYS_PFN(PHYS_ADDR_MAX))
+		return "PFNs that overflow";
 	if (r->flags & DMA_BUF_PFN_PAGES) {
-		if (r->provider)
-			return "RAM with a provider";
 		/* Those between are looked at when somebody wants them. */
 		if (!pfn_valid(r->pfn) ||
 		    (r->nr > 1 && !pfn_valid(pfn_end - 1)))
@@ -151,18 +159,6 @@ static const char *range_defect(const struct dma_buf *dmabuf, pgoff_t index,
 	if (!cpu_can_address(r))
 		return "PFNs that the CPU can't address";
 	return NULL;
-}
-
-/* The same rules for each page of the two, and physically side by side */
-static bool can_merge(const struct dma_buf_pfn_iter *iter)
-{
-	const struct dma_buf_pfn_range *r = &iter->range, *next = &iter->ahead;
-	u64 last = PFN_PHYS(next->pfn + next->nr) - 1;
-
-	return r->pfn + r->nr == next->pfn && r->flags == next->flags &&
-	       r->provider == next->provider && r->caching == next->caching &&
-	       r->nr + next->nr <= iter->max_merge &&
-	       !((PFN_PHYS(r->pfn) ^ last) & ~iter->seg_mask);
 }
 
 /* Defect of what an exporter leaves to the core; NULL if there is none */
@@ -225,7 +221,7 @@ static int refuse_range(struct dma_buf *dmabuf, pgoff_t index,
  * @index:	page index in the buffer
  * @range:	the answer, not clipped; hint is that of the previous answer, or 0
  *
- * Of a range with pages, the first and the last are looked at.
+ * Of pages, the first and the last are looked at.
  *
  * Context: Holds the reservation lock. Doesn't sleep if the answer is right.
  * Return: 0, -EINVAL if @index is beyond the buffer, -EIO with one WARN for each
@@ -251,32 +247,69 @@ int dma_buf_pfn_ask(struct dma_buf *dmabuf, pgoff_t index,
 	return defect ? refuse_range(dmabuf, index, range, defect) : 0;
 }
 
-/* Has each page a struct page, if the exporter says so? */
-static int check_pages(struct dma_buf *dmabuf, pgoff_t index,
-		       const struct dma_buf_pfn_range *range)
+static bool is_full(const struct dma_buf_pfn_range *range)
 {
-	if (!(range->flags & DMA_BUF_PFN_PAGES) || have_pages(range))
+	for (unsigned long i = 0; i < range->nr; i++)
+		if (!range->pages[i])
+			return false;
+	return true;
+}
+
+/*
+ * Has each page a struct page, if the exporter says so? dma_buf_pfn_ask() has
+ * looked at the ends of the answer, which had @nr pages. In a short one, with
+ * PFNs, there is no room for others.
+ */
+static int check_pages(struct dma_buf *dmabuf, pgoff_t index,
+		       const struct dma_buf_pfn_range *range, unsigned long nr)
+{
+	if (!(range->flags & DMA_BUF_PFN_PAGES))
+		return 0;
+	if (range->pages ? is_full(range) : nr <= PAGES_STEP || have_pages(range))
 		return 0;
 	return refuse_range(dmabuf, index, range, no_pages);
 }
 
-/* As dma_buf_pfn_ask(), for the part of [@index, @end) that the range covers */
-static int ask_clipped(struct dma_buf *dmabuf, pgoff_t index, pgoff_t end,
-		       struct dma_buf_pfn_range *range)
+/* Leave out the first pages of a range. */
+static void skip_pages(struct dma_buf_pfn_range *range, unsigned long nr)
 {
-	unsigned long skip;
+	range->first += nr;
+	range->nr -= nr;
+	if (range->pages)
+		range->pages += nr;
+	else
+		range->pfn += nr;
+}
+
+/**
+ * dma_buf_pfn_ask_part - ask for a page, and for no more than a part of the buffer
+ * @dmabuf:	buffer with &dma_buf_ops.pfn_range
+ * @index:	page index in the buffer
+ * @first:	page index of the part, at most @index
+ * @end:	page index behind the part
+ * @range:	the answer, clipped to [@first, @end); hint is that of the previous
+ *		answer, or 0
+ *
+ * All pages of the answer are looked at.
+ *
+ * Context: Holds the reservation lock. Doesn't sleep if the answer is right.
+ * Return: see dma_buf_pfn_ask().
+ */
+int dma_buf_pfn_ask_part(struct dma_buf *dmabuf, pgoff_t index, pgoff_t first,
+			 pgoff_t end, struct dma_buf_pfn_range *range)
+{
+	unsigned long nr;
 	int ret;
 
 	ret = dma_buf_pfn_ask(dmabuf, index, range);
-	/* A single page has been looked at, and there is nothing to clip. */
-	if (ret || range->nr == 1)
+	if (ret)
 		return ret;
 
-	skip = index - range->first;
-	range->first = index;
-	range->pfn += skip;
-	range->nr = min(range->nr - skip, end - index);
-	return check_pages(dmabuf, index, range);
+	nr = range->nr;
+	if (range->first < first)
+		skip_pages(range, first - range->first);
+	range->nr = min(range->nr, end - range->first);
+	return check_pages(dmabuf, index, range, nr);
 }
 
 /* May the importer be told anything? */
@@ -343,18 +376,87 @@ void dma_buf_pfn_iter_init(struct dma_buf_pfn_iter *iter,
 }
 EXPORT_SYMBOL_FOR_MODULES(dma_buf_pfn_iter_init, DMA_BUF_PFN_MODULES);
 
-/* The extent behind those that the walk has, or none on error */
+/* What is behind the extents that the walk has; nothing on error */
 static int ask_ahead(struct dma_buf_pfn_iter *iter)
 {
 	struct dma_buf_pfn_range *ahead = &iter->ahead;
 	int ret;
 
-	ret = ask_clipped(iter->dmabuf, iter->next, iter->end, ahead);
+	ret = dma_buf_pfn_ask_part(iter->dmabuf, iter->next, iter->next,
+				   iter->end, ahead);
 	if (ret)
 		ahead->nr = 0;
 	else
 		iter->next += ahead->nr;
 	return ret;
+}
+
+/* Length that an extent may reach by merging, in pages */
+static unsigned long merge_limit(const struct dma_buf_pfn_iter *iter,
+				 unsigned long pfn)
+{
+	u64 behind = (~PFN_PHYS(pfn) & iter->seg_mask) >> PAGE_SHIFT;
+
+	return min_t(u64, iter->max_merge, behind + 1);
+}
+
+/* How many pages from @page on are at @pfn and behind it, at most @nr? */
+static unsigned long count_adjacent(struct page **page, unsigned long nr,
+				    unsigned long pfn)
+{
+	unsigned long n = 0;
+
+	while (n < nr && page_to_pfn(page[n]) == pfn + n)
+		n++;
+	return n;
+}
+
+/* Begin an extent with the first page of @ahead, or all of it if that is one. */
+static void take_first(struct dma_buf_pfn_iter *iter)
+{
+	struct dma_buf_pfn_range *range = &iter->range, *ahead = &iter->ahead;
+
+	range->first = ahead->first;
+	range->nr = ahead->nr;
+	range->pfn = ahead->pfn;
+	range->provider = ahead->provider;
+	range->flags = ahead->flags;
+	range->caching = ahead->caching;
+	if (ahead->pages) {
+		range->pfn = page_to_pfn(ahead->pages[0]);
+		range->nr = 1;
+	}
+	skip_pages(ahead, range->nr);
+}
+
+/*
+ * Move to the extent what of @ahead is at its end in memory, and alike in all
+ * else. Return: is there nothing left of @ahead?
+ */
+static bool merge(struct dma_buf_pfn_iter *iter)
+{
+	struct dma_buf_pfn_range *range = &iter->range, *ahead = &iter->ahead;
+	unsigned long end = range->pfn + range->nr, pfn, limit, n;
+
+	if (!ahead->nr)
+		return true;
+	pfn = ahead->pages ? page_to_pfn(ahead->pages[0]) : ahead->pfn;
+	if (pfn != end || range->flags != ahead->flags ||
+	    range->caching != ahead->caching ||
+	    range->provider != ahead->provider)
+		return false;
+
+	limit = merge_limit(iter, range->pfn);
+	if (range->nr >= limit)
+		return false;
+	n = ahead->nr;
+	if (ahead->pages)
+		n = count_adjacent(ahead->pages, min(n, limit - range->nr), end);
+	else if (n > limit - range->nr)
+		return false;
+	range->nr += n;
+	skip_pages(ahead, n);
+	return !ahead->nr;
 }
 
 /**
@@ -369,7 +471,6 @@ static int ask_ahead(struct dma_buf_pfn_iter *iter)
  */
 int dma_buf_pfn_iter_next(struct dma_buf_pfn_iter *iter)
 {
-	struct dma_buf_pfn_range *range = &iter->range, *ahead = &iter->ahead;
 	int ret;
 
 	if (iter->mapping) {
@@ -378,23 +479,19 @@ int dma_buf_pfn_iter_next(struct dma_buf_pfn_iter *iter)
 			return ret;
 	}
 
-	if (!ahead->nr) {
+	if (!iter->ahead.nr) {
 		if (iter->next == iter->end)
 			return 0;
 		ret = ask_ahead(iter);
 		if (ret)
 			return ret;
 	}
-	*range = *ahead;
-	ahead->nr = 0;
+	take_first(iter);
 
 	/* What is told so far stays told if the next answer is none. */
-	while (iter->next < iter->end && !ask_ahead(iter)) {
-		if (!can_merge(iter))
+	while (merge(iter))
+		if (iter->next == iter->end || ask_ahead(iter))
 			break;
-		range->nr += ahead->nr;
-		ahead->nr = 0;
-	}
 	return 1;
 }
 EXPORT_SYMBOL_FOR_MODULES(dma_buf_pfn_iter_next, DMA_BUF_PFN_MODULES);
@@ -423,7 +520,13 @@ int dma_buf_pfn_query(const struct dma_buf_pfn_mapping *mapping, pgoff_t index,
 	ret = dma_buf_pfn_ask(mapping->attach->dmabuf, index, range);
 	if (ret)
 		return ret;
-	return check_pages(mapping->attach->dmabuf, index, range);
+	if (range->pages) {
+		skip_pages(range, index - range->first);
+		range->pfn = page_to_pfn(*range->pages);
+		range->pages = NULL;
+		range->nr = 1;
+	}
+	return check_pages(mapping->attach->dmabuf, index, range, range->nr);
 }
 EXPORT_SYMBOL_FOR_MODULES(dma_buf_pfn_query, DMA_BUF_PFN_MODULES);
 

@@ -14,6 +14,7 @@ struct dma_buf_attach_ops;
 struct dma_buf_attachment;
 struct iommu_domain;
 struct p2pdma_provider;
+struct page;
 
 /**
  * DOC: what an exporter says of a range
@@ -59,10 +60,13 @@ enum dma_buf_caching {
 };
 
 /**
- * struct dma_buf_pfn_range - physically contiguous pages of a dma-buf
+ * struct dma_buf_pfn_range - where pages of a dma-buf are
  * @first: page index in the buffer of the first page
  * @nr: number of pages
- * @pfn: PFN of the first page
+ * @pfn: PFN of the first page; not used with @pages
+ * @pages: an exporter's array of @nr pages of RAM, in any physical order; or NULL
+ *	   if the range is contiguous. The array stays as it is while the
+ *	   reservation lock is held. Importers are told contiguous ranges only.
  * @provider: who provides the memory, for MMIO; NULL for RAM
  * @flags: mask of DMA_BUF_PFN_*
  * @caching: how the CPU maps it, one of enum dma_buf_caching
@@ -73,6 +77,7 @@ struct dma_buf_pfn_range {
 	pgoff_t first;
 	unsigned long nr;
 	unsigned long pfn;
+	struct page **pages;
 	struct p2pdma_provider *provider;
 	u32 flags;
 	u32 caching;
@@ -106,7 +111,7 @@ struct dma_buf_pfn_mapping {
  * @end: page index behind the last page
  * @max_merge: length in pages that extents are not merged beyond
  * @seg_mask: mask of the address bits that may differ within a merged extent
- * @ahead: the extent behind @range, if the exporter has been asked for it
+ * @ahead: what is behind @range, if the exporter has been asked for it
  *
  * All but @range is private.
  */

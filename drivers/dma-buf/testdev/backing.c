@@ -218,11 +218,18 @@ void dbt_backing_put_all(struct list_head *backings)
 int dbt_backing_range(const struct dbt_backing *backing, pgoff_t index,
 		      struct dma_buf_pfn_range *range)
 {
+	unsigned long row = backing->row;
+
 	if (dbt_is_mmio(backing->kind))
 		return dbt_mmio_range(backing, range);
 
-	range->first = rounddown(index, backing->row);
-	range->nr = backing->row;
+	/* Single pages all at once */
+	if (row == 1) {
+		range->pages = backing->pages;
+		row = backing->nr_pages;
+	}
+	range->first = rounddown(index, row);
+	range->nr = row;
 	range->pfn = page_to_pfn(backing->pages[range->first]);
 	range->flags = DMA_BUF_PFN_PAGES;
 	if (backing->kind != DMA_BUF_TEST_PRIVATE)

@@ -106,6 +106,13 @@ int dbt_buffer_pfn_range(struct dma_buf *dmabuf, pgoff_t index,
 	if (ret || !buf->lie)
 		return ret;
 
+	/* Most lies are about PFNs. */
+	if (range->pages) {
+		range->pages = NULL;
+		range->first = index;
+		range->nr = 1;
+		range->pfn = page_to_pfn(buf->backing->pages[index]);
+	}
 	if (index < buf->lie_first) {
 		range->nr = min(range->nr, buf->lie_first - range->first);
 		return 0;

@@ -13,6 +13,7 @@
 #include <linux/dma-mapping.h>
 #include <linux/dma-resv.h>
 #include <linux/io.h>
+#include <linux/minmax.h>
 #include <linux/mm.h>
 #include <linux/mman.h>
 #include <linux/module.h>
@@ -108,6 +109,82 @@ static void maps_ram_for_devices(struct kunit *test)
 	}
 }
 
+static struct sg_table *map_and_check(struct model *m, struct device *dev,
+				      struct dma_buf_attachment *attach,
+				      enum dma_data_direction dir)
+{
+	struct sg_table *sgt = dma_buf_map_attachment_unlocked(attach, dir);
+
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(m->test, sgt);
+	expect_table(m, table_of(attach));
+	expect_addresses(m, dev, sgt);
+	return sgt;
+}
+
+static void asks_once_for_a_buffer_that_never_moves(struct kunit *test)
+{
+	struct device *dev = create_device(test);
+	struct model *m = model_ram(test, 900);
+	struct dma_buf_attachment *attach = dma_buf_attach(m->dmabuf, dev);
+	struct sg_table *sgt, *second, *table;
+	unsigned int asked;
+
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, attach);
+	sgt = map_and_check(m, dev, attach, DMA_TO_DEVICE);
+	table = table_of(attach);
+	dma_buf_unmap_attachment_unlocked(attach, sgt, DMA_TO_DEVICE);
+
+	asked = m->asked;
+	sgt = map_and_check(m, dev, attach, DMA_BIDIRECTIONAL);
+	KUNIT_EXPECT_EQ(test, m->asked, asked);
+
+	/* A table has the addresses of one mapping. */
+	second = map_and_check(m, dev, attach, DMA_FROM_DEVICE);
+	KUNIT_EXPECT_GT(test, m->asked, asked);
+	KUNIT_EXPECT_PTR_NE(test, table_of(attach), table);
+	dma_buf_unmap_attachment_unlocked(attach, sgt, DMA_BIDIRECTIONAL);
+	expect_addresses(m, dev, second);
+	dma_buf_unmap_attachment_unlocked(attach, second, DMA_FROM_DEVICE);
+	dma_buf_detach(m->dmabuf, attach);
+}
+
+/* By the modes that it offers, or because a pin op has to keep it in its place */
+static void asks_again_for_a_buffer_that_may_move(struct kunit *test)
+{
+	static const struct {
+		u32 modes;
+		bool pins;
+	} rows[] = {
+		{ DMA_BUF_MODE_PINNED | DMA_BUF_MODE_MOVABLE, true },
+		{ DMA_BUF_MODE_PINNED, true },
+		{ DMA_BUF_MODE_PINNED | DMA_BUF_MODE_REVOCABLE, false },
+	};
+	struct device *dev = create_device(test);
+
+	for (int k = 0; k < ARRAY_SIZE(rows); k++) {
+		struct model *m = model_create(test, 901);
+		struct dma_buf_attachment *attach;
+		struct sg_table *sgt;
+
+		model_alloc(m, 32);
+		if (rows[k].pins)
+			model_add_pin_ops(m);
+		m->modes = rows[k].modes;
+		model_export(m, 0);
+		/* An importer that is pinned while it has a mapping */
+		attach = dma_buf_attach(m->dmabuf, dev);
+		KUNIT_ASSERT_NOT_ERR_OR_NULL(test, attach);
+		sgt = map_and_check(m, dev, attach, DMA_BIDIRECTIONAL);
+		dma_buf_unmap_attachment_unlocked(attach, sgt, DMA_BIDIRECTIONAL);
+
+		for (pgoff_t i = 0; i < m->nr / 2; i++)
+			swap(m->pfn[i], m->pfn[m->nr - 1 - i]);
+		sgt = map_and_check(m, dev, attach, DMA_BIDIRECTIONAL);
+		dma_buf_unmap_attachment_unlocked(attach, sgt, DMA_BIDIRECTIONAL);
+		dma_buf_detach(m->dmabuf, attach);
+	}
+}
+
 /* As many pages as an entry may have, and the step that none may cross */
 #define SEG_PAGES	3
 #define SEG_STEP	(4 * PAGE_SIZE)
@@ -144,6 +221,8 @@ static void entries_end_where_the_device_says(struct kunit *test)
 		struct dma_buf_attachment *attach;
 		struct sg_table *sgt;
 
+		/* An exporter's own range is not cut. */
+		m->answer = seed % 2 ? MODEL_ARRAY : MODEL_PAGE;
 		model_alloc(m, MODEL_MAX_PAGES);
 		model_export(m, 0);
 		attach = dma_buf_attach(m->dmabuf, dev);
@@ -210,26 +289,50 @@ static void expect_marks(struct model *m)
 				*(u32 *)page_address(pfn_to_page(m->pfn[i])));
 }
 
-/* Others may read it, so it has to get past a device that only writes. */
+/* The device writes to its bounce buffer. */
+static void device_writes(struct sg_table *sgt)
+{
+	struct scatterlist *sg;
+	pgoff_t index = 0;
+	unsigned int i;
+
+	for_each_sgtable_dma_sg(sgt, sg, i)
+		for (unsigned int at = 0; at < sg_dma_len(sg); at += PAGE_SIZE)
+			*(u32 *)phys_to_virt(sg_dma_address(sg) + at) = ~model_mark(index++);
+}
+
+static void expect_device_wrote(struct model *m)
+{
+	for (pgoff_t i = 0; i < m->nr; i++)
+		KUNIT_EXPECT_EQ(m->test, ~model_mark(i),
+				*(u32 *)page_address(pfn_to_page(m->pfn[i])));
+}
+
+/*
+ * Others may read what the CPU writes, so it has to get past a device that only
+ * writes. The first mapping's table is that of the others, too.
+ */
 static void keeps_what_the_cpu_writes(struct kunit *test)
 {
 	static const enum dma_data_direction mapped[] = {
-		DMA_FROM_DEVICE, DMA_BIDIRECTIONAL, DMA_TO_DEVICE,
+		DMA_TO_DEVICE, DMA_FROM_DEVICE, DMA_BIDIRECTIONAL,
 	};
+	struct model *m = model_create(test, 50);
+	struct dma_buf_attachment *attach;
+
+	m->answer = MODEL_ARRAY;
+	model_alloc(m, 16);
+	model_export(m, DMA_BUF_CPU_MMAP);
+	attach = dma_buf_attach(m->dmabuf, create_bouncing_device(m));
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, attach);
 
 	for (int k = 0; k < ARRAY_SIZE(mapped); k++) {
-		struct model *m = model_create(test, 50);
-		struct dma_buf_attachment *attach;
 		struct sg_table *sgt;
-		struct device *dev;
 
-		model_alloc(m, 16);
-		model_export(m, DMA_BUF_CPU_MMAP);
-		dev = create_bouncing_device(m);
-		attach = dma_buf_attach(m->dmabuf, dev);
-		KUNIT_ASSERT_NOT_ERR_OR_NULL(test, attach);
 		sgt = dma_buf_map_attachment_unlocked(attach, mapped[k]);
 		KUNIT_ASSERT_NOT_ERR_OR_NULL(test, sgt);
+		/* What may bounce isn't merged. */
+		KUNIT_EXPECT_EQ(test, table_of(attach)->orig_nents, m->nr);
 
 		KUNIT_EXPECT_EQ(test, 0, dma_buf_begin_cpu_access(m->dmabuf, DMA_TO_DEVICE));
 		model_write_marks(m);
@@ -237,11 +340,16 @@ static void keeps_what_the_cpu_writes(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, 0, dma_buf_begin_cpu_access(m->dmabuf, DMA_FROM_DEVICE));
 		expect_marks(m);
 		KUNIT_EXPECT_EQ(test, 0, dma_buf_end_cpu_access(m->dmabuf, DMA_FROM_DEVICE));
+
+		if (mapped[k] != DMA_TO_DEVICE)
+			device_writes(sgt);
 		dma_buf_unmap_attachment_unlocked(attach, sgt, mapped[k]);
-		expect_marks(m);
-		dma_buf_detach(m->dmabuf, attach);
-		kunit_device_unregister(test, dev);
+		if (mapped[k] != DMA_TO_DEVICE)
+			expect_device_wrote(m);
+		else
+			expect_marks(m);
 	}
+	dma_buf_detach(m->dmabuf, attach);
 }
 
 /* They don't tell when they write, so nothing is copied over it at unmap. */
@@ -717,6 +825,8 @@ static void converts_the_documented_example(struct kunit *test)
 
 static struct kunit_case convert_cases[] = {
 	KUNIT_CASE(maps_ram_for_devices),
+	KUNIT_CASE(asks_once_for_a_buffer_that_never_moves),
+	KUNIT_CASE(asks_again_for_a_buffer_that_may_move),
 	KUNIT_CASE(entries_end_where_the_device_says),
 	KUNIT_CASE(maps_private_ram_for_devices),
 	KUNIT_CASE(keeps_what_the_cpu_writes),

@@ -121,6 +121,19 @@ void pfn_random_layout(struct pfn_exporter *exp, u32 seed)
 	}
 }
 
+/* RAM that is alike in all but the place */
+static bool fits_in_array(const struct pfn_page *page, const struct pfn_page *next)
+{
+	return page->flags & DMA_BUF_PFN_PAGES && next->flags == page->flags &&
+	       next->caching == page->caching;
+}
+
+static bool goes_on(const struct pfn_exporter *exp, const struct pfn_page *page)
+{
+	return exp->answer == PFN_ARRAY ? fits_in_array(page, page + 1) :
+					  pfn_page_follows(page, page + 1);
+}
+
 /* The model's page is in a range that the exporter may tell. */
 static void answer(struct pfn_exporter *exp, pgoff_t index, struct dma_buf_pfn_range *range)
 {
@@ -128,12 +141,12 @@ static void answer(struct pfn_exporter *exp, pgoff_t index, struct dma_buf_pfn_r
 	pgoff_t first = index, end = index + 1;
 
 	if (exp->answer != PFN_ONE_PAGE) {
-		while (first && pfn_page_follows(&pages[first - 1], &pages[first]))
+		while (first && goes_on(exp, &pages[first - 1]))
 			first--;
-		while (end < exp->nr && pfn_page_follows(&pages[end - 1], &pages[end]))
+		while (end < exp->nr && goes_on(exp, &pages[end - 1]))
 			end++;
 	}
-	if (exp->answer == PFN_ANY) {
+	if (exp->answer >= PFN_ANY) {
 		first += pfn_random(exp, index - first + 1);
 		end -= pfn_random(exp, end - index);
 	}
@@ -144,6 +157,13 @@ static void answer(struct pfn_exporter *exp, pgoff_t index, struct dma_buf_pfn_r
 	range->provider = pages[first].provider;
 	range->flags = pages[first].flags;
 	range->caching = pages[first].caching;
+	if (exp->answer != PFN_ARRAY || !(range->flags & DMA_BUF_PFN_PAGES))
+		return;
+	for (pgoff_t i = first; i < end; i++)
+		exp->array[i] = pfn_to_page(pages[i].pfn);
+	range->pages = exp->array + first;
+	/* Not used */
+	range->pfn = ULONG_MAX;
 }
 
 static int op_pfn_range(struct dma_buf *dmabuf, pgoff_t index, struct dma_buf_pfn_range *range)
@@ -157,6 +177,7 @@ static int op_pfn_range(struct dma_buf *dmabuf, pgoff_t index, struct dma_buf_pf
 	KUNIT_EXPECT_EQ(test, range->first, 0);
 	KUNIT_EXPECT_EQ(test, range->nr, 0);
 	KUNIT_EXPECT_EQ(test, range->pfn, 0);
+	KUNIT_EXPECT_NULL(test, range->pages);
 	KUNIT_EXPECT_NULL(test, range->provider);
 	KUNIT_EXPECT_EQ(test, range->flags, 0);
 	KUNIT_EXPECT_EQ(test, range->caching, 0);

@@ -36,6 +36,7 @@ enum pfn_answer {
 	PFN_ONE_PAGE,
 	PFN_LARGEST,
 	PFN_ANY,
+	PFN_ARRAY,	/* RAM in any order, as an array of pages */
 };
 
 struct pfn_exporter {
@@ -54,6 +55,7 @@ struct pfn_exporter {
 	unsigned int asked;
 	unsigned int walks;
 	u64 hint;
+	struct page *array[PFN_MAX_PAGES];	/* that of its answers */
 	/* What the other ops did */
 	int attached;
 	int pinned;

@@ -12,9 +12,22 @@
 
 #include "pfn-model.h"
 
-static bool alike(const struct model *m, pgoff_t a, pgoff_t b)
+static u32 flags_of(const struct model *m, pgoff_t i)
 {
-	return (a < m->change_at) == (b < m->change_at);
+	return i < m->change_at ? m->flags : m->changed_flags;
+}
+
+static bool is_in_array(const struct model *m, pgoff_t i)
+{
+	return m->answer == MODEL_ARRAY && flags_of(m, i) & DMA_BUF_PFN_PAGES;
+}
+
+/* May the page after @i be in the same answer? */
+static bool goes_on(const struct model *m, pgoff_t i)
+{
+	if (m->answer == MODEL_PAGE || i + 1 == m->change_at)
+		return false;
+	return is_in_array(m, i) || m->pfn[i] + 1 == m->pfn[i + 1];
 }
 
 static int model_pfn_range(struct dma_buf *dmabuf, pgoff_t index,
@@ -23,21 +36,27 @@ static int model_pfn_range(struct dma_buf *dmabuf, pgoff_t index,
 	struct model *m = dmabuf->priv;
 	pgoff_t first = index, last = index;
 
+	m->asked++;
 	if (m->error && index >= m->fails_at)
 		return m->error;
-	while (m->whole && first && alike(m, first - 1, first) &&
-	       m->pfn[first - 1] + 1 == m->pfn[first])
+	while (first && goes_on(m, first - 1))
 		first--;
-	while (m->whole && last + 1 < m->nr && alike(m, last, last + 1) &&
-	       m->pfn[last] + 1 == m->pfn[last + 1])
+	while (last + 1 < m->nr && goes_on(m, last))
 		last++;
 	range->first = first;
 	range->nr = last - first + 1;
 	range->pfn = m->pfn[first];
-	range->flags = index < m->change_at ? m->flags : m->changed_flags;
+	range->flags = flags_of(m, index);
 	range->provider = index < m->change_at ? m->provider :
 						 m->changed_provider;
 	range->caching = m->caching;
+	if (is_in_array(m, index)) {
+		for (pgoff_t i = first; i <= last; i++)
+			m->pages[i] = pfn_to_page(m->pfn[i]);
+		range->pages = m->pages + first;
+		/* Not used */
+		range->pfn = ULONG_MAX;
+	}
 	return 0;
 }
 
@@ -117,6 +136,12 @@ void model_alloc(struct model *m, unsigned long nr)
 	}
 }
 
+void model_add_pin_ops(struct model *m)
+{
+	m->ops.pin = model_pin;
+	m->ops.unpin = model_unpin;
+}
+
 void model_export(struct model *m, u32 cpu_access)
 {
 	DEFINE_DMA_BUF_EXPORT_INFO(info);
@@ -138,7 +163,7 @@ struct model *model_ram(struct kunit *test, u64 seed)
 	struct model *m = model_create(test, seed);
 
 	model_alloc(m, 1 + prandom_u32_state(&m->rnd) % MODEL_MAX_PAGES);
-	m->whole = prandom_u32_state(&m->rnd) & 1;
+	m->answer = prandom_u32_state(&m->rnd) % MODEL_ANSWERS;
 	model_export(m, DMA_BUF_CPU_MMAP | DMA_BUF_CPU_VMAP);
 	return m;
 }
@@ -162,8 +187,7 @@ void model_mmio(struct model *m, unsigned long nr)
 	m->provider->owner = &pdev->dev;
 	/* MMIO is never offered pinned. */
 	m->modes = DMA_BUF_MODE_REVOCABLE | DMA_BUF_MODE_MOVABLE;
-	m->ops.pin = model_pin;
-	m->ops.unpin = model_unpin;
+	model_add_pin_ops(m);
 	for (unsigned long i = 0; i < nr; i++)
 		m->pfn[i] = pfn + i;
 }

@@ -15,6 +15,14 @@
 #define MODEL_MAX_PAGES	96
 #define MODEL_ROUNDS	60
 
+/* What the exporter tells of a page */
+enum model_answer {
+	MODEL_PAGE,		/* just the page */
+	MODEL_EXTENT,		/* the largest range */
+	MODEL_ARRAY,		/* an array of pages, if it is RAM */
+	MODEL_ANSWERS
+};
+
 /* A buffer whose exporter has the pfn_range op and no other but release */
 struct model {
 	struct kunit *test;
@@ -34,7 +42,9 @@ struct model {
 	unsigned long change_at;
 	struct p2pdma_provider *changed_provider;
 	u32 changed_flags;
-	bool whole;		/* it tells the largest range, not single pages */
+	enum model_answer answer;
+	struct page *pages[MODEL_MAX_PAGES];
+	unsigned int asked;	/* calls of pfn_range */
 	int error;		/* of pfn_range, from the page fails_at on */
 	unsigned long fails_at;
 };
@@ -49,6 +59,8 @@ struct model *model_create(struct kunit *test, u64 seed);
 void model_alloc(struct model *m, unsigned long nr);
 /* PFNs above all memory, which nobody touches */
 void model_mmio(struct model *m, unsigned long nr);
+/* Before the export */
+void model_add_pin_ops(struct model *m);
 void model_export(struct model *m, u32 cpu_access);
 /* A buffer of random RAM */
 struct model *model_ram(struct kunit *test, u64 seed);

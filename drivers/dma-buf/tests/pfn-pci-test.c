@@ -130,6 +130,15 @@ static void map_and_unmap(struct model *m, struct device *dev,
 
 	dma_buf_unmap_attachment_unlocked(attach, sgt, dir);
 	expect_mapped(m, dev, addr, false);
+
+	/* Once more, with the table of the first time if that was kept */
+	sgt = dma_buf_map_attachment_unlocked(attach, dir);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(m->test, sgt);
+	KUNIT_EXPECT_EQ(m->test, sgt->nents, 1);
+	addr = sg_dma_address(sgt->sgl);
+	expect_mapped(m, dev, addr, true);
+	dma_buf_unmap_attachment_unlocked(attach, sgt, dir);
+	expect_mapped(m, dev, addr, false);
 	dma_buf_detach(m->dmabuf, attach);
 }
 
@@ -155,7 +164,7 @@ static struct model *model_bar(struct kunit *test, u64 seed)
 
 	model_mmio(m, 1 + prandom_u32_state(&m->rnd) % MODEL_MAX_PAGES);
 	m->provider = peer_provider;
-	m->whole = prandom_u32_state(&m->rnd) & 1;
+	m->answer = prandom_u32_state(&m->rnd) % MODEL_ANSWERS;
 	for (pgoff_t i = 0; i < m->nr; i++) {
 		if (!i || !(prandom_u32_state(&m->rnd) % 4))
 			at = prandom_u32_state(&m->rnd) % nr;

@@ -303,7 +303,8 @@ static bool same_extents(const struct dma_buf_pfn_range *a, const struct dma_buf
 /* Is each page that the range speaks of as in the model? */
 static bool is_true(const struct pfn_exporter *exp, const struct dma_buf_pfn_range *r)
 {
-	if (r->first >= exp->nr || r->nr > exp->nr - r->first)
+	/* Importers are not told an exporter's array. */
+	if (r->pages || r->first >= exp->nr || r->nr > exp->nr - r->first)
 		return false;
 	for (unsigned long i = 0; i < r->nr; i++) {
 		const struct pfn_page *page = &exp->pages[r->first + i];
@@ -325,7 +326,7 @@ static struct dma_buf_pfn_range *new_extents(struct kunit *test)
 	return extents;
 }
 
-/* Random buffers, each by exporters that tell one page, all they can, and any part */
+/* Random buffers, each by exporters that tell it in different ways */
 
 static const struct answer {
 	const char *name;
@@ -334,6 +335,7 @@ static const struct answer {
 	{ "one page", PFN_ONE_PAGE },
 	{ "the largest range", PFN_LARGEST },
 	{ "any range", PFN_ANY },
+	{ "arrays of pages", PFN_ARRAY },
 };
 
 KUNIT_ARRAY_PARAM_DESC(answer, answers, name);
@@ -612,8 +614,8 @@ static void window_beyond_the_buffer_is_an_error(struct kunit *test)
 	struct importer *imp = attach_and_open(exp, &movable);
 	struct dma_buf_pfn_range *extents = new_extents(test);
 
-	for (int answer = PFN_ONE_PAGE; answer <= PFN_LARGEST; answer++) {
-		exp->answer = answer;
+	for (int how = 0; how < ARRAY_SIZE(answers); how++) {
+		exp->answer = answers[how].answer;
 		for (int i = 0; i < ARRAY_SIZE(rows); i++) {
 			pgoff_t first = rows[i].first;
 			unsigned long nr = rows[i].nr;
@@ -639,12 +641,23 @@ static void window_beyond_the_buffer_is_an_error(struct kunit *test)
 
 enum place { NOWHERE, IN_RAM, LAST_PFN_OF_RAM, BEHIND_RAM };
 
+/* For answers that nobody gets to use */
+static struct page *some_pages[4];
+
 /* What an exporter says of page 2 of 4. The PFN is counted from @place. */
 static const struct claim {
 	const char *name;
 	enum place place;
 	struct dma_buf_pfn_range range;
 } lies[] = {
+	{ "MMIO as pages", BEHIND_RAM, {
+		.first = 0, .nr = 4, MMIO(0), .flags = DMA_BUF_PFN_CPU, .pages = some_pages } },
+	{ "pages with a provider", BEHIND_RAM, {
+		.first = 0, .nr = 4, MMIO(0), RAM, .pages = some_pages } },
+	{ "an array without the page", IN_RAM, {
+		.first = 0, .nr = 4, RAM, .pages = some_pages } },
+	{ "an array beyond the buffer", BEHIND_RAM, {
+		.first = 1, .nr = 4, RAM, .pages = some_pages } },
 	{ "empty", BEHIND_RAM, { .first = 2, .nr = 0, MMIO(0) } },
 	{ "all zero", NOWHERE, {} },
 	{ "a page more than the buffer", BEHIND_RAM, { .first = 0, .nr = 5, MMIO(0) } },
@@ -810,6 +823,35 @@ static void hole_in_ram_is_found(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ret, -EIO);
 	EXPECT_WARNINGS(test, 0, ret = walk(imp, 0, 1, &range));
 	KUNIT_EXPECT_EQ(test, ret, 1);
+	close_and_detach(imp);
+}
+
+static void hole_in_an_array_is_found(struct kunit *test)
+{
+	struct pfn_exporter *exp = pfn_export(test, 5, MAY_BE_MMIO, O_RDWR);
+	struct page *first = pfn_to_page(pfn_of_ram(exp));
+	struct page *pages[] = { first, NULL, first + 2, first + 3, first + 4 };
+	struct dma_buf_pfn_range lie = { RAM, .nr = 5, .pages = pages };
+	struct importer *imp = attach_and_open(exp, &movable);
+	struct dma_buf_pfn_range *extents = new_extents(test);
+	int ret = 0;
+
+	exp->lie = &lie;
+	/* It is found when it is wanted. */
+	EXPECT_WARNINGS(test, 0, ret = walk(imp, 2, 3, extents));
+	KUNIT_EXPECT_EQ(test, ret, 1);
+	EXPECT_WARNINGS(test, 0, ret = query(imp, 2, extents));
+	KUNIT_EXPECT_EQ(test, ret, 0);
+	EXPECT_WARNINGS(test, 1, ret = walk(imp, 0, 5, extents));
+	KUNIT_EXPECT_EQ(test, ret, -EIO);
+	pfn_rename(exp);
+	expect_lie_is_refused(imp, 1);
+
+	/* Ends are looked at in any case. */
+	swap(pages[1], pages[4]);
+	expect_lie_is_refused(imp, 2);
+	swap(pages[4], pages[0]);
+	expect_lie_is_refused(imp, 2);
 	close_and_detach(imp);
 }
 
@@ -1552,6 +1594,7 @@ static struct kunit_case pfn_cases[] = {
 	KUNIT_CASE_PARAM(lie_is_an_error_and_one_warning, lie_gen_params),
 	KUNIT_CASE_PARAM(utmost_is_no_lie, truth_gen_params),
 	KUNIT_CASE(hole_in_ram_is_found),
+	KUNIT_CASE(hole_in_an_array_is_found),
 	KUNIT_CASE(mmio_is_not_offered_pinned),
 	KUNIT_CASE(positive_error_is_a_lie),
 	KUNIT_CASE(error_of_the_exporter_is_passed_on),

@@ -258,7 +258,7 @@ static void sweep(struct __test_metadata *_metadata,
 		}
 	}
 	/* Some are freed after a grace period of RCU. */
-	for (i = 0; i < 20 && count_objects() > objects; i++)
+	for (i = 0; i < 100 && count_objects() > objects; i++)
 		usleep(100000);
 	EXPECT_GE(objects, count_objects());
 	TH_LOG("%u allocations", nth - 1);
