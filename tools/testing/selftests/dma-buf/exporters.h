@@ -100,6 +100,7 @@ extern const struct exporter_kind cma_heap_exporter;	/* whatever its name */
 /* exporters_udmabuf.c */
 extern const struct exporter_kind udmabuf_exporter;
 extern const struct exporter_kind udmabuf_list_exporter;
+extern const struct exporter_kind udmabuf_mixed_exporter;
 extern const struct exporter_kind udmabuf_huge_exporter;
 
 /* What dmabuf_close() does for udmabufs only */

@@ -161,6 +161,15 @@ const struct exporter all_exporters[] = {
 		.max_pages = 1021,
 		.pages_per_fault = PAGE_TABLE_PAGES,
 	}, {
+		/* Single pages, and more than one, of hugetlb pages */
+		.name = "udmabuf_mixed",
+		.kind = &udmabuf_mixed_exporter,
+		.exp_name = "udmabuf",
+		.fixtures = FOR_MAPPING | FOR_STRESS,
+		.pages = 15,
+		.max_pages = 1021,
+		.pages_per_fault = PAGE_TABLE_PAGES,
+	}, {
 		/* A memfd of hugetlb pages */
 		.name = "udmabuf_huge",
 		.kind = &udmabuf_huge_exporter,

@@ -54,10 +54,15 @@ static int hugepages_write(long nr)
 	return write_file(HUGEPAGES "/nr_hugepages", val);
 }
 
+static size_t whole_hugepages(size_t size)
+{
+	return (size + SZ_2M - 1) / SZ_2M * SZ_2M;
+}
+
 /* Have enough free huge pages; remember how many there were before. */
 static int hugepages_want(struct dmabuf *buf)
 {
-	long want = buf->size / SZ_2M;
+	long want = whole_hugepages(buf->size) / SZ_2M;
 	long nr, ret;
 
 	if (hugepages_read(HUGEPAGES "/free_hugepages") >= want)
@@ -79,22 +84,26 @@ static int hugepages_want(struct dmabuf *buf)
 /* A memfd as udmabuf wants it (check_memfd_seals()), its pages allocated */
 static int memfd_open(struct dmabuf *buf, unsigned int flags)
 {
+	size_t size = buf->size;
 	void *mem;
+
+	if (flags & MFD_HUGETLB)
+		size = whole_hugepages(size);
 
 	buf->memfd = memfd_create("dma-buf-selftest",
 				  flags | MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (buf->memfd < 0)
 		return -errno;
-	if (ftruncate(buf->memfd, buf->size))
+	if (ftruncate(buf->memfd, size))
 		return -errno;
 	if (fcntl(buf->memfd, F_ADD_SEALS, F_SEAL_SHRINK))
 		return -errno;
 
-	mem = mmap(NULL, buf->size, PROT_READ | PROT_WRITE,
+	mem = mmap(NULL, size, PROT_READ | PROT_WRITE,
 		   MAP_SHARED | MAP_POPULATE, buf->memfd, 0);
 	if (mem == MAP_FAILED)
 		return -errno;
-	munmap(mem, buf->size);
+	munmap(mem, size);
 	return 0;
 }
 
@@ -147,14 +156,50 @@ static int udmabuf_huge_create(const struct exporter *exporter,
 	return udmabuf_from_memfd(buf, MFD_HUGETLB | MFD_HUGE_2MB);
 }
 
+static struct udmabuf_create_list *list_alloc(const struct dmabuf *buf)
+{
+	struct udmabuf_create_list *list;
+
+	/* An item has a page at least. */
+	list = calloc(1, sizeof(*list) +
+			 buf->size / getpagesize() * sizeof(list->list[0]));
+	if (list)
+		list->flags = UDMABUF_FLAGS_CLOEXEC;
+	return list;
+}
+
+/* @page is the first page of the item in the memfd. */
+static void list_add(struct udmabuf_create_list *list, const struct dmabuf *buf,
+		     size_t page, size_t pages)
+{
+	struct udmabuf_create_item *item = &list->list[list->count++];
+
+	item->memfd = buf->memfd;
+	item->offset = page * getpagesize();
+	item->size = pages * getpagesize();
+}
+
+static int list_create(struct dmabuf *buf, struct udmabuf_create_list *list)
+{
+	int dev, ret = 0;
+
+	dev = open(UDMABUF, O_RDWR | O_CLOEXEC);
+	if (dev < 0)
+		return -errno;
+	buf->fd = ioctl(dev, UDMABUF_CREATE_LIST, list);
+	if (buf->fd < 0)
+		ret = -errno;
+	close(dev);
+	return ret;
+}
+
 static int udmabuf_list_create(const struct exporter *exporter,
 			       struct dmabuf *buf, int flags)
 {
-	size_t page_size = getpagesize();
-	size_t nr = buf->size / page_size;
+	size_t nr = buf->size / getpagesize();
 	struct udmabuf_create_list *list;
-	int dev, ret;
 	size_t i;
+	int ret;
 
 	(void)exporter;
 	if (flags != O_RDWR)
@@ -165,28 +210,47 @@ static int udmabuf_list_create(const struct exporter *exporter,
 	if (ret)
 		return ret;
 
-	dev = open(UDMABUF, O_RDWR | O_CLOEXEC);
-	if (dev < 0)
-		return -errno;
-
-	list = calloc(1, sizeof(*list) + nr * sizeof(list->list[0]));
-	if (!list) {
-		close(dev);
+	list = list_alloc(buf);
+	if (!list)
 		return -ENOMEM;
-	}
-	list->flags = UDMABUF_FLAGS_CLOEXEC;
-	list->count = nr;
-	for (i = 0; i < nr; i++) {
-		list->list[i].memfd = buf->memfd;
-		list->list[i].offset = dmabuf_memfd_offset(buf, i);
-		list->list[i].size = page_size;
-	}
-
-	buf->fd = ioctl(dev, UDMABUF_CREATE_LIST, list);
-	if (buf->fd < 0)
-		ret = -errno;
+	for (i = 0; i < nr; i++)
+		list_add(list, buf, nr - 1 - i, 1);
+	ret = list_create(buf, list);
 	free(list);
-	close(dev);
+	return ret;
+}
+
+/* Parts of huge pages: of four pages, two that change places and a pair */
+static int udmabuf_mixed_create(const struct exporter *exporter,
+				struct dmabuf *buf, int flags)
+{
+	size_t nr = buf->size / getpagesize();
+	struct udmabuf_create_list *list;
+	size_t i;
+	int ret;
+
+	(void)exporter;
+	if (flags != O_RDWR)
+		return -EOPNOTSUPP;
+
+	ret = hugepages_want(buf);
+	if (!ret)
+		ret = memfd_open(buf, MFD_HUGETLB | MFD_HUGE_2MB);
+	if (ret)
+		return ret;
+
+	list = list_alloc(buf);
+	if (!list)
+		return -ENOMEM;
+	for (i = 0; i + 4 <= nr; i += 4) {
+		list_add(list, buf, i + 1, 1);
+		list_add(list, buf, i, 1);
+		list_add(list, buf, i + 2, 2);
+	}
+	if (i < nr)
+		list_add(list, buf, i, nr - i);
+	ret = list_create(buf, list);
+	free(list);
 	return ret;
 }
 
@@ -217,6 +281,11 @@ const struct exporter_kind udmabuf_exporter = {
 const struct exporter_kind udmabuf_list_exporter = {
 	.missing = udmabuf_missing,
 	.create = udmabuf_list_create,
+};
+
+const struct exporter_kind udmabuf_mixed_exporter = {
+	.missing = udmabuf_huge_missing,
+	.create = udmabuf_mixed_create,
 };
 
 const struct exporter_kind udmabuf_huge_exporter = {
