@@ -203,6 +203,15 @@ static void map_dynamic(const struct mapping *m)
 					  .dynamic = 1 });
 }
 
+/* So many maps that the attach doesn't count */
+#define LARGE_MAPS	64
+
+static void map_large(const struct mapping *m)
+{
+	import(m, (struct dma_buf_bench){ .attachments = 1, .maps = LARGE_MAPS });
+	elapsed /= LARGE_MAPS;
+}
+
 /* Where the buffer is, by DMA addresses on the base and by PFNs on the series */
 static void describe(const struct mapping *m)
 {
@@ -292,6 +301,7 @@ static const struct operation {
 	{ "map dynamic",	map_dynamic,	PAGE_ONLY,	true },
 	/* What the exporter takes depends on how the buffer lies in memory. */
 	{ "attach large",	attach_static,	LARGEST,	true },
+	{ "map large",		map_large,	LARGEST,	true },
 	{ "describe",		describe,	HUGE,		true },
 	{ "describe bytes",	describe_bytes,	HUGE,		true },
 };
