@@ -215,7 +215,7 @@ void dbt_backing_put_all(struct list_head *backings)
  * Context: Holds the reservation lock.
  * Return: 0 or -ENODEV if it was memory of a PCI device that is gone.
  */
-int dbt_backing_range(const struct dbt_backing *backing, pgoff_t index,
+int dbt_backing_range(struct dbt_backing *backing, pgoff_t index,
 		      struct dma_buf_pfn_range *range)
 {
 	unsigned long row = backing->row;

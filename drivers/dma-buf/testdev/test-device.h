@@ -165,7 +165,7 @@ struct dbt_backing *dbt_backing_alloc(u32 kind, unsigned long nr_pages);
 struct dbt_backing *dbt_backing_get(struct dbt_backing *backing);
 void dbt_backing_put(struct dbt_backing *backing);
 void dbt_backing_put_all(struct list_head *backings);
-int dbt_backing_range(const struct dbt_backing *backing, pgoff_t index,
+int dbt_backing_range(struct dbt_backing *backing, pgoff_t index,
 		      struct dma_buf_pfn_range *range);
 void dbt_backing_copy(struct dbt_backing *to, const struct dbt_backing *from);
 
