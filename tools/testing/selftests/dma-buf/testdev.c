@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "testdev.h"
+#include "write_file.h"
 
 #define DEBUGFS		"/sys/kernel/debug"
 #define BUFINFO		DEBUGFS "/dma_buf/bufinfo"
@@ -454,6 +455,9 @@ static long count_traces(const char *cache)
 	long nr = 0, here = 0, number;
 	FILE *f;
 
+	/* With KASAN, what was freed stays in a quarantine until then. */
+	snprintf(path, sizeof(path), "/sys/kernel/slab/%s/shrink", cache);
+	write_file(path, "1");
 	snprintf(path, sizeof(path), SLAB "/%s/alloc_traces", cache);
 	f = fopen(path, "re");
 	if (!f)
