@@ -156,10 +156,17 @@ static int udmabuf_huge_create(const struct exporter *exporter,
 	return udmabuf_from_memfd(buf, MFD_HUGETLB | MFD_HUGE_2MB);
 }
 
-static struct udmabuf_create_list *list_alloc(const struct dmabuf *buf)
+/* A memfd, and a list for parts of it: NULL, with errno, on error */
+static struct udmabuf_create_list *list_begin(struct dmabuf *buf,
+					      unsigned int memfd_flags)
 {
 	struct udmabuf_create_list *list;
+	int ret = memfd_open(buf, memfd_flags);
 
+	if (ret) {
+		errno = -ret;
+		return NULL;
+	}
 	/* An item has a page at least. */
 	list = calloc(1, sizeof(*list) +
 			 buf->size / getpagesize() * sizeof(list->list[0]));
@@ -179,54 +186,49 @@ static void list_add(struct udmabuf_create_list *list, const struct dmabuf *buf,
 	item->size = pages * getpagesize();
 }
 
-static int list_create(struct dmabuf *buf, struct udmabuf_create_list *list)
+/* Create the buffer, and free the list. */
+static int list_end(struct dmabuf *buf, struct udmabuf_create_list *list)
 {
 	int dev, ret = 0;
 
 	dev = open(UDMABUF, O_RDWR | O_CLOEXEC);
-	if (dev < 0)
-		return -errno;
-	buf->fd = ioctl(dev, UDMABUF_CREATE_LIST, list);
-	if (buf->fd < 0)
+	if (dev < 0) {
 		ret = -errno;
-	close(dev);
+	} else {
+		buf->fd = ioctl(dev, UDMABUF_CREATE_LIST, list);
+		if (buf->fd < 0)
+			ret = -errno;
+		close(dev);
+	}
+	free(list);
 	return ret;
 }
 
 static int udmabuf_list_create(const struct exporter *exporter,
 			       struct dmabuf *buf, int flags)
 {
-	size_t nr = buf->size / getpagesize();
+	size_t i, nr = buf->size / getpagesize();
 	struct udmabuf_create_list *list;
-	size_t i;
-	int ret;
 
 	(void)exporter;
 	if (flags != O_RDWR)
 		return -EOPNOTSUPP;
 
 	buf->reversed = true;
-	ret = memfd_open(buf, 0);
-	if (ret)
-		return ret;
-
-	list = list_alloc(buf);
+	list = list_begin(buf, 0);
 	if (!list)
-		return -ENOMEM;
+		return -errno;
 	for (i = 0; i < nr; i++)
 		list_add(list, buf, nr - 1 - i, 1);
-	ret = list_create(buf, list);
-	free(list);
-	return ret;
+	return list_end(buf, list);
 }
 
 /* Parts of huge pages: of four pages, two that change places and a pair */
 static int udmabuf_mixed_create(const struct exporter *exporter,
 				struct dmabuf *buf, int flags)
 {
-	size_t nr = buf->size / getpagesize();
+	size_t i, nr = buf->size / getpagesize();
 	struct udmabuf_create_list *list;
-	size_t i;
 	int ret;
 
 	(void)exporter;
@@ -234,14 +236,11 @@ static int udmabuf_mixed_create(const struct exporter *exporter,
 		return -EOPNOTSUPP;
 
 	ret = hugepages_want(buf);
-	if (!ret)
-		ret = memfd_open(buf, MFD_HUGETLB | MFD_HUGE_2MB);
 	if (ret)
 		return ret;
-
-	list = list_alloc(buf);
+	list = list_begin(buf, MFD_HUGETLB | MFD_HUGE_2MB);
 	if (!list)
-		return -ENOMEM;
+		return -errno;
 	for (i = 0; i + 4 <= nr; i += 4) {
 		list_add(list, buf, i + 1, 1);
 		list_add(list, buf, i, 1);
@@ -249,9 +248,7 @@ static int udmabuf_mixed_create(const struct exporter *exporter,
 	}
 	if (i < nr)
 		list_add(list, buf, i, nr - i);
-	ret = list_create(buf, list);
-	free(list);
-	return ret;
+	return list_end(buf, list);
 }
 
 off_t dmabuf_memfd_offset(const struct dmabuf *buf, size_t page)
