@@ -95,10 +95,29 @@ static int common_prot(const struct pfnmap_run *run, unsigned long index,
 	return pfnmap_setup_cachemode(run->pfn + index, nr << PAGE_SHIFT, prot);
 }
 
-static void set_entry(struct vm_area_struct *vma, unsigned long addr, pte_t *pte,
-		      unsigned long pfn, pgprot_t prot)
+/*
+ * May all of a run be mapped? What an architecture refuses is PFNs that are not
+ * memory, from a limit on, and with some protections only. If the highest of all
+ * is allowed, the others need no look.
+ */
+static bool all_allowed(const struct pfnmap_run *run)
 {
-	set_pte_at(vma->vm_mm, addr, pte, pte_mkspecial(pfn_pte(pfn, prot)));
+	return !arch_has_pfn_modify_check() || run->pages ||
+	       pfn_modify_allowed(ULONG_MAX, run->prot);
+}
+
+/* pte_advance_pfn() takes any distance, back and forth, if a long has the bits. */
+#define CAN_ADVANCE	(sizeof(pte_t) <= sizeof(long))
+
+static pte_t make_entry(unsigned long pfn, pgprot_t prot)
+{
+	return pte_mkspecial(pfn_pte(pfn, prot));
+}
+
+static void set_entry(struct vm_area_struct *vma, unsigned long addr, pte_t *pte,
+		      pte_t entry)
+{
+	set_pte_at(vma->vm_mm, addr, pte, entry);
 	update_mmu_cache(vma, addr, pte);
 }
 
@@ -113,12 +132,16 @@ static unsigned long fill_ptes(struct vm_area_struct *vma,
 			       pte_t *pte, unsigned long nr, bool strict,
 			       int *err)
 {
-	bool check = arch_has_pfn_modify_check();
-	unsigned long i, pfn;
+	unsigned long i, pfn, first_pfn = run_pfn(run, index);
+	bool check = !all_allowed(run);
+	pte_t first_entry, entry;
+	bool alike, advance;
 	pgprot_t prot;
-	bool alike;
 
 	alike = !common_prot(run, index, nr, &prot);
+	first_entry = make_entry(first_pfn, prot);
+	/* Of a foreign frame, Xen's entries don't tell the PFN. */
+	advance = alike && CAN_ADVANCE && pte_pfn(first_entry) == first_pfn;
 	lazy_mmu_mode_enable();
 	for (i = 0; i < nr; i++, pte++, addr += PAGE_SIZE) {
 		if (unlikely(!pte_none(ptep_get(pte)))) {
@@ -138,7 +161,11 @@ static unsigned long fill_ptes(struct vm_area_struct *vma,
 			prot = run->prot;
 			pfnmap_setup_cachemode_pfn(pfn, &prot);
 		}
-		set_entry(vma, addr, pte, pfn, prot);
+		if (advance)
+			entry = pte_advance_pfn(first_entry, pfn - first_pfn);
+		else
+			entry = make_entry(pfn, prot);
+		set_entry(vma, addr, pte, entry);
 	}
 	lazy_mmu_mode_disable();
 	return i;
@@ -169,7 +196,7 @@ static vm_fault_t insert_one(struct vm_fault *vmf, unsigned long pfn,
 	if (!pte)
 		return VM_FAULT_NOPAGE;
 	if (pte_none(ptep_get(pte)))
-		set_entry(vma, addr, pte, pfn, prot);
+		set_entry(vma, addr, pte, make_entry(pfn, prot));
 	pte_unmap_unlock(pte, ptl);
 	return VM_FAULT_NOPAGE;
 }
@@ -207,7 +234,7 @@ static vm_fault_t insert_huge(struct vm_fault *vmf, unsigned int order,
 
 	if (!IS_ALIGNED(pfn, nr) || !run_is_contiguous(run, index, nr))
 		return VM_FAULT_FALLBACK;
-	if (arch_has_pfn_modify_check())
+	if (!all_allowed(run))
 		for (i = 0; i < nr; i++)
 			if (!pfn_modify_allowed(pfn + i, prot))
 				return VM_FAULT_FALLBACK;

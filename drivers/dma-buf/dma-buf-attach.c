@@ -104,16 +104,19 @@ int dma_buf_attach_add(struct dma_buf_attachment *attach)
 	return ret;
 }
 
-/* Pins and mappings that the importer should have dropped before the detach */
-static void drop_leftovers(struct dma_buf_attachment *attach)
+/* Are there pins and mappings that the importer should have dropped? */
+static bool has_leftovers(const struct dma_buf_attachment *attach)
+{
+	return !list_empty(&attach->mappings) ||
+	       !list_empty(&attach->pfn_mappings) ||
+	       dma_buf_attach_may_unpin(attach);
+}
+
+static noinline void drop_leftovers(struct dma_buf_attachment *attach)
 {
 	struct dma_buf_pfn_mapping *pfn, *next;
 	struct dma_buf_mapping *mapping;
 	const char *driver;
-
-	if (list_empty(&attach->mappings) && list_empty(&attach->pfn_mappings) &&
-	    !dma_buf_attach_may_unpin(attach))
-		return;
 
 	driver = dma_buf_attach_driver(attach);
 	if (dma_buf_warn_once("detaches", driver, dma_buf_attach_bus(attach)))
@@ -127,7 +130,7 @@ static void drop_leftovers(struct dma_buf_attachment *attach)
 	while (!list_empty(&attach->mappings)) {
 		mapping = list_first_entry(&attach->mappings,
 					   struct dma_buf_mapping, node);
-		dma_buf_attach_unmap(attach, mapping, mapping->dir);
+		dma_buf_attach_unmap(attach, mapping->sgt, mapping->dir);
 	}
 	list_for_each_entry_safe(pfn, next, &attach->pfn_mappings, node)
 		dma_buf_pfn_close(pfn);
@@ -148,8 +151,10 @@ void dma_buf_attach_del(struct dma_buf_attachment *attach)
 {
 	dma_resv_assert_held(attach->dmabuf->resv);
 
-	drop_leftovers(attach);
-	dma_buf_pfn_free_table(attach);
+	if (has_leftovers(attach))
+		drop_leftovers(attach);
+	if (attach->table)
+		dma_buf_pfn_free_table(attach);
 	if (core_pins(attach))
 		dma_buf_attach_unpin(attach);
 	list_del(&attach->node);
@@ -191,7 +196,7 @@ bool dma_buf_attach_may_unpin(const struct dma_buf_attachment *attach)
 {
 	dma_resv_assert_held(attach->dmabuf->resv);
 
-	return attach->pins > core_pins(attach);
+	return attach->pins && attach->pins > core_pins(attach);
 }
 
 /**
@@ -247,12 +252,23 @@ void dma_buf_retire_attachment(struct dma_buf_attachment *attach)
 }
 EXPORT_SYMBOL_NS_GPL(dma_buf_retire_attachment, "DMA_BUF");
 
+/* Beside the first; rare */
+static noinline struct dma_buf_mapping *
+new_mapping(struct dma_buf_attachment *attach)
+{
+	struct dma_buf_mapping *mapping = kzalloc_obj(*mapping);
+
+	if (mapping)
+		list_add(&mapping->node, &attach->mappings);
+	return mapping;
+}
+
 /**
  * dma_buf_attach_new_mapping - make a record of a mapping
  * @attach:	attachment that is about to be mapped
  *
  * Call this before the exporter maps, because nothing may fail afterwards. The
- * caller sets sgt and dir when the exporter has mapped. The only mapping of an
+ * caller fills it in when the exporter has mapped. The only mapping of an
  * attachment needs no allocation.
  *
  * Context: Process context, may sleep. Holds the reservation lock.
@@ -266,91 +282,95 @@ dma_buf_attach_new_mapping(struct dma_buf_attachment *attach)
 
 	dma_resv_assert_held(attach->dmabuf->resv);
 
-	if (!list_empty(&mapping->node)) {
-		mapping = kzalloc_obj(*mapping);
-		if (!mapping)
-			return NULL;
-	}
-
+	if (!list_empty(&mapping->node))
+		return new_mapping(attach);
 	list_add(&mapping->node, &attach->mappings);
 	return mapping;
 }
 
-/**
- * dma_buf_attach_find_mapping - find the record of a mapping
- * @attach:	attachment that was mapped
- * @sgt:	table that the importer got for the mapping
- *
- * An exporter may return the same table twice. Any record of that table is then
- * the right one.
- *
- * Context: Holds the reservation lock.
- * Return: the record, or NULL if @sgt is no mapping of @attach.
- */
-struct dma_buf_mapping *
-dma_buf_attach_find_mapping(struct dma_buf_attachment *attach,
-			    const struct sg_table *sgt)
+/* Of a mapping that is on no list any more */
+static void free_mapping(struct dma_buf_attachment *attach,
+			 struct dma_buf_mapping *mapping)
 {
-	struct dma_buf_mapping *mapping;
-
-	dma_resv_assert_held(attach->dmabuf->resv);
-
-	list_for_each_entry(mapping, &attach->mappings, node)
-		if (mapping->sgt == sgt)
-			return mapping;
-	return NULL;
+	if (mapping == &attach->first_mapping) {
+		INIT_LIST_HEAD(&mapping->node);
+		mapping->sgt = NULL;
+		mapping->table = NULL;
+		mapping->pinned = false;
+		mapping->stale = false;
+	} else {
+		kfree(mapping);
+	}
 }
 
 /**
- * dma_buf_attach_free_mapping - forget a mapping
- * @attach:	attachment of the mapping
- * @mapping:	record of the mapping, which may be freed
+ * dma_buf_attach_drop_mapping - forget a mapping that was not made
+ * @attach:	attachment that could not be mapped
+ * @mapping:	record from dma_buf_attach_new_mapping(), which may be freed
  *
  * Context: Holds the reservation lock.
  */
-void dma_buf_attach_free_mapping(struct dma_buf_attachment *attach,
+void dma_buf_attach_drop_mapping(struct dma_buf_attachment *attach,
 				 struct dma_buf_mapping *mapping)
 {
 	dma_resv_assert_held(attach->dmabuf->resv);
 
-	list_del_init(&mapping->node);
-	mapping->sgt = NULL;
-	mapping->table = NULL;
-	mapping->stale = false;
-	if (mapping != &attach->first_mapping)
-		kfree(mapping);
+	__list_del_entry(&mapping->node);
+	free_mapping(attach, mapping);
+}
+
+static void unmap(struct dma_buf_attachment *attach,
+		  struct dma_buf_mapping *mapping, enum dma_data_direction dir)
+{
+	/*
+	 * Should an op of the exporter call back, nobody finds this mapping any
+	 * more, nor uses its record for another.
+	 */
+	__list_del_entry(&mapping->node);
+
+	if (IS_ENABLED(CONFIG_DMABUF_DEBUG))
+		dma_buf_unwrap_sg_table(&mapping->sgt);
+	if (attach->dmabuf->ops->unmap_dma_buf)
+		attach->dmabuf->ops->unmap_dma_buf(attach, mapping->table, dir);
+	else
+		/* The DMA API wants to hear what it was told. */
+		dma_buf_pfn_unmap(attach, mapping->table, mapping->dir,
+				  mapping->stale);
+
+	if (mapping->pinned)
+		attach->dmabuf->ops->unpin(attach);
+	free_mapping(attach, mapping);
+
+	trace_dma_buf_unmap(attach);
 }
 
 /**
  * dma_buf_attach_unmap - let the exporter unmap, and forget the mapping
  * @attach:	attachment to unmap
- * @mapping:	record of the mapping, which may be freed
+ * @sgt:	table that the importer got for the mapping
  * @dir:	direction, for the exporter
+ *
+ * An exporter may return the same table twice. Any record of that table is then
+ * the right one. If @sgt is no mapping of @attach, it WARNs and does nothing:
+ * the exporter would free it.
  *
  * Context: Process context, may sleep. Holds the reservation lock.
  */
 void dma_buf_attach_unmap(struct dma_buf_attachment *attach,
-			  struct dma_buf_mapping *mapping,
+			  const struct sg_table *sgt,
 			  enum dma_data_direction dir)
 {
-	struct sg_table *sgt = mapping->sgt;
-	bool stale = mapping->stale;
+	struct dma_buf_mapping *mapping;
 
-	/* The DMA API wants to hear what it was told. */
-	if (mapping->table)
-		dir = mapping->dir;
-	dma_buf_attach_free_mapping(attach, mapping);
+	dma_resv_assert_held(attach->dmabuf->resv);
 
-	dma_buf_unwrap_sg_table(&sgt);
-	if (attach->dmabuf->ops->unmap_dma_buf)
-		attach->dmabuf->ops->unmap_dma_buf(attach, sgt, dir);
-	else
-		dma_buf_pfn_unmap(attach, sgt, dir, stale);
-
-	if (dma_buf_pin_on_map(attach))
-		attach->dmabuf->ops->unpin(attach);
-
-	trace_dma_buf_unmap(attach);
+	list_for_each_entry(mapping, &attach->mappings, node) {
+		if (mapping->sgt == sgt) {
+			unmap(attach, mapping, dir);
+			return;
+		}
+	}
+	WARN_ON_ONCE(1);
 }
 
 #ifdef CONFIG_LOCKDEP

@@ -31,7 +31,6 @@ dma_buf_attach_importer(struct dma_buf *dmabuf, struct device *dev,
 			const char *name,
 			const struct dma_buf_attach_ops *importer_ops,
 			void *importer_priv);
-bool dma_buf_pin_on_map(struct dma_buf_attachment *attach);
 void dma_buf_unwrap_sg_table(struct sg_table **sg_table);
 
 /* dma-buf-attach.c */
@@ -45,13 +44,10 @@ bool dma_buf_attach_may_unpin(const struct dma_buf_attachment *attach);
 void dma_buf_attach_unpin(struct dma_buf_attachment *attach);
 struct dma_buf_mapping *
 dma_buf_attach_new_mapping(struct dma_buf_attachment *attach);
-struct dma_buf_mapping *
-dma_buf_attach_find_mapping(struct dma_buf_attachment *attach,
-			    const struct sg_table *sgt);
-void dma_buf_attach_free_mapping(struct dma_buf_attachment *attach,
+void dma_buf_attach_drop_mapping(struct dma_buf_attachment *attach,
 				 struct dma_buf_mapping *mapping);
 void dma_buf_attach_unmap(struct dma_buf_attachment *attach,
-			  struct dma_buf_mapping *mapping,
+			  const struct sg_table *sgt,
 			  enum dma_data_direction dir);
 void dma_buf_attach_invalidate(struct dma_buf_attachment *attach);
 

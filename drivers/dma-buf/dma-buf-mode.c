@@ -163,19 +163,14 @@ static const char *attach_defect(const struct dma_buf_attach_ops *ops)
 	return NULL;
 }
 
-static int check_attach(const struct dma_buf_attachment *attach)
+static noinline void warn_attach(const struct dma_buf_attachment *attach,
+				 const char *defect)
 {
-	const char *defect = attach_defect(attach->importer_ops);
-	const char *driver;
+	const char *driver = dma_buf_attach_driver(attach);
 
-	if (!defect)
-		return 0;
-
-	driver = dma_buf_attach_driver(attach);
 	if (dma_buf_warn_once("accepts", driver, dma_buf_attach_bus(attach)))
 		WARN(1, "dma-buf: importer %s accepts %s (modes %#x), refused\n",
 		     driver, defect, attach->importer_ops->modes);
-	return -EINVAL;
 }
 
 /* Modes that an importer accepts, whether it declares them or not */
@@ -203,12 +198,11 @@ int dma_buf_mode_negotiate(struct dma_buf_attachment *attach)
 	u32 offered = dma_buf_offered_modes(attach->dmabuf);
 	u32 accepted = accepted_modes(ops);
 	u32 common = offered & accepted;
+	const char *defect = ops ? attach_defect(ops) : NULL;
 
-	if (ops) {
-		int ret = check_attach(attach);
-
-		if (ret)
-			return ret;
+	if (defect) {
+		warn_attach(attach, defect);
+		return -EINVAL;
 	}
 
 	/* The constants are in the order of preference. */

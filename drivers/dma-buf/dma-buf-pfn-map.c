@@ -76,7 +76,7 @@ static void walk_for_device(struct dma_buf_pfn_iter *iter,
 		iter->max_merge = 0;
 }
 
-/* Number of entries, and what all ranges have in common in @like */
+/* Number of entries, and in @like the first range: all have its flags in common. */
 static int count_entries(struct dma_buf_attachment *attach,
 			 struct dma_buf_pfn_range *like)
 {
@@ -137,10 +137,13 @@ static void free_ram_table(struct sg_table *sgt)
 	kfree(to_ram_table(sgt));
 }
 
+/* @like is the first range, and what others have in common with it. */
 static struct sg_table *new_ram_table(struct dma_buf_attachment *attach,
-				      unsigned int nents, u32 flags)
+				      unsigned int nents,
+				      const struct dma_buf_pfn_range *like)
 {
 	struct ram_table *table;
+	u32 flags = like->flags;
 	int ret;
 
 	/* The table has pages, which such an importer may look at. */
@@ -165,7 +168,11 @@ static struct sg_table *new_ram_table(struct dma_buf_attachment *attach,
 		kfree(table);
 		return ERR_PTR(ret);
 	}
-	ret = fill_ram_table(attach, &table->sgt);
+	if (nents == 1)
+		sg_set_page(table->sgt.sgl, pfn_to_page(like->pfn),
+			    like->nr << PAGE_SHIFT, 0);
+	else
+		ret = fill_ram_table(attach, &table->sgt);
 	if (ret) {
 		free_ram_table(&table->sgt);
 		return ERR_PTR(ret);
@@ -326,7 +333,7 @@ struct sg_table *dma_buf_pfn_map(struct dma_buf_attachment *attach,
 	if (!(like.flags & DMA_BUF_PFN_PAGES))
 		return map_mmio(attach, dir, nents, like.provider);
 
-	sgt = new_ram_table(attach, nents, like.flags);
+	sgt = new_ram_table(attach, nents, &like);
 	return IS_ERR(sgt) ? sgt : map_ram(attach, dir, sgt);
 }
 
@@ -380,6 +387,10 @@ static void sync_all(struct dma_buf *dmabuf, enum dma_data_direction dir,
 {
 	struct dma_buf_attachment *attach;
 	struct dma_buf_mapping *m;
+
+	/* The exporter's own tables are no ram_table. */
+	if (dmabuf->ops->map_dma_buf)
+		return;
 
 	list_for_each_entry(attach, &dmabuf->attachments, node)
 		list_for_each_entry(m, &attach->mappings, node)

@@ -15,6 +15,7 @@
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/overflow.h>
+#include <linux/unroll.h>
 
 #include "dma-buf-internal.h"
 
@@ -249,6 +250,7 @@ int dma_buf_pfn_ask(struct dma_buf *dmabuf, pgoff_t index,
 
 static bool is_full(const struct dma_buf_pfn_range *range)
 {
+	unrolled_count(8)
 	for (unsigned long i = 0; i < range->nr; i++)
 		if (!range->pages[i])
 			return false;
