@@ -243,7 +243,7 @@ static bool run(struct __test_metadata *_metadata, struct sweep *s,
 static void sweep(struct __test_metadata *_metadata,
 		  struct sweep *s, body_fn body)
 {
-	long objects = count_objects();
+	long left, objects = count_objects();
 	struct call *call;
 	unsigned int nth;
 	int i;
@@ -258,9 +258,9 @@ static void sweep(struct __test_metadata *_metadata,
 		}
 	}
 	/* Some are freed after a grace period of RCU. */
-	for (i = 0; i < 100 && count_objects() > objects; i++)
+	for (i = 0; (left = count_objects()) > objects && i < 100; i++)
 		usleep(100000);
-	EXPECT_GE(objects, count_objects());
+	EXPECT_GE(objects, left);
 	TH_LOG("%u allocations", nth - 1);
 }
 
@@ -268,7 +268,7 @@ static void sweep(struct __test_metadata *_metadata,
 #define TEST_FAIL_NTH(name)						\
 	static void name##_body(struct __test_metadata *_metadata,	\
 				struct sweep *s);			\
-	TEST_F_TIMEOUT(sweep, name, 120)				\
+	TEST_F_TIMEOUT(sweep, name, 240)				\
 	{								\
 		sweep(_metadata, &self->s, name##_body);		\
 	}								\

@@ -482,7 +482,7 @@ static long count_live(const char *cache)
 
 	if (!count_traces(cache))
 		return 0;
-	snprintf(path, sizeof(path), SLAB "/%s/shrink", cache);
+	snprintf(path, sizeof(path), "/sys/kernel/slab/%s/shrink", cache);
 	write_file(path, "1");
 	return count_traces(cache);
 }
