@@ -537,7 +537,7 @@ static bool read_entry(unsigned long addr, struct follow_pfnmap_args *args)
 }
 
 /* All bits of an entry but those that hardware sets */
-static pteval_t entry_bits(unsigned long pfn, pgprot_t prot)
+static u64 entry_bits(unsigned long pfn, pgprot_t prot)
 {
 	return pte_val(pte_mkold(pte_mkclean(pte_mkspecial(pfn_pte(pfn, prot)))));
 }
