@@ -84,7 +84,7 @@ static bool run_is_contiguous(const struct pfnmap_run *run, unsigned long index,
 	return page_range_contiguous(run->pages[index], nr);
 }
 
-/* @prot with the cache mode of @nr pages, or an error if they have several */
+/* @prot with the cache mode of @nr pages, or an error if it isn't known for all */
 static int common_prot(const struct pfnmap_run *run, unsigned long index,
 		       unsigned long nr, pgprot_t *prot)
 {
@@ -122,53 +122,114 @@ static void set_entry(struct vm_area_struct *vma, unsigned long addr, pte_t *pte
 }
 
 /*
+ * Entries of the PFNs behind that of @first, which is the first one's. Here and
+ * below, a PTE that has an entry ends the loop if there is an @err to tell it,
+ * and is left out otherwise.
+ */
+static unsigned long fill_pfns(struct vm_area_struct *vma, unsigned long addr,
+			       pte_t *pte, unsigned long nr, pte_t first,
+			       int *err)
+{
+	unsigned long i;
+
+	unrolled_count(4)
+	for (i = 0; i < nr; i++, pte++, addr += PAGE_SIZE) {
+		if (likely(pte_none(ptep_get(pte)))) {
+			set_entry(vma, addr, pte, pte_advance_pfn(first, i));
+		} else if (err) {
+			*err = -EBUSY;
+			break;
+		}
+	}
+	return i;
+}
+
+/* Entries of pages in any order; @first is for the first one. */
+static unsigned long fill_pages(struct vm_area_struct *vma, unsigned long addr,
+				pte_t *pte, unsigned long nr, pte_t first,
+				struct page **pages, int *err)
+{
+	unsigned long i, skip, pfn = page_to_pfn(pages[0]);
+
+	unrolled_count(4)
+	for (i = 0; i < nr; i++, pte++, addr += PAGE_SIZE) {
+		if (likely(pte_none(ptep_get(pte)))) {
+			skip = page_to_pfn(pages[i]) - pfn;
+			set_entry(vma, addr, pte, pte_advance_pfn(first, skip));
+		} else if (err) {
+			*err = -EBUSY;
+			break;
+		}
+	}
+	return i;
+}
+
+/*
+ * Entries that are made one by one, of pages that are checked one by one. Their
+ * cache modes differ if @common is NULL.
+ */
+static unsigned long fill_each(struct vm_area_struct *vma,
+			       const struct pfnmap_run *run,
+			       unsigned long index, unsigned long addr,
+			       pte_t *pte, unsigned long nr,
+			       const pgprot_t *common, int *err)
+{
+	unsigned long i, pfn;
+	pgprot_t prot;
+	int ret;
+
+	for (i = 0; i < nr; i++, pte++, addr += PAGE_SIZE) {
+		pfn = run_pfn(run, index + i);
+		ret = 0;
+		if (!pte_none(ptep_get(pte)))
+			ret = -EBUSY;
+		else if (!pfn_modify_allowed(pfn, run->prot))
+			ret = -EACCES;
+		if (ret && !err)
+			continue;
+		if (ret) {
+			*err = ret;
+			break;
+		}
+		prot = common ? *common : run->prot;
+		if (!common)
+			pfnmap_setup_cachemode_pfn(pfn, &prot);
+		set_entry(vma, addr, pte, make_entry(pfn, prot));
+	}
+	return i;
+}
+
+/*
  * Fill empty PTEs of one page table with the pages of the run from @index on.
- * Pages that have an entry or must not be mapped are left out. With @strict,
- * such a page ends the loop with an error. Return: the number of pages done.
+ * Pages that have an entry or must not be mapped are left out, or, if there is
+ * an @err to tell it, end the loop. Return: the number of pages done.
  */
 static unsigned long fill_ptes(struct vm_area_struct *vma,
 			       const struct pfnmap_run *run,
 			       unsigned long index, unsigned long addr,
-			       pte_t *pte, unsigned long nr, bool strict,
-			       int *err)
+			       pte_t *pte, unsigned long nr, int *err)
 {
-	unsigned long i, pfn, first_pfn = run_pfn(run, index);
-	bool check = !all_allowed(run);
-	pte_t first_entry, entry;
-	bool alike, advance;
+	unsigned long pfn = run_pfn(run, index), done;
 	pgprot_t prot;
+	pte_t first;
+	bool common;
 
-	alike = !common_prot(run, index, nr, &prot);
-	first_entry = make_entry(first_pfn, prot);
-	/* Of a foreign frame, Xen's entries don't tell the PFN. */
-	advance = alike && CAN_ADVANCE && pte_pfn(first_entry) == first_pfn;
+	common = !common_prot(run, index, nr, &prot);
+	first = make_entry(pfn, prot);
+
 	lazy_mmu_mode_enable();
-	for (i = 0; i < nr; i++, pte++, addr += PAGE_SIZE) {
-		if (unlikely(!pte_none(ptep_get(pte)))) {
-			if (!strict)
-				continue;
-			*err = -EBUSY;
-			break;
-		}
-		pfn = run_pfn(run, index + i);
-		if (check && !pfn_modify_allowed(pfn, run->prot)) {
-			if (!strict)
-				continue;
-			*err = -EACCES;
-			break;
-		}
-		if (!alike) {
-			prot = run->prot;
-			pfnmap_setup_cachemode_pfn(pfn, &prot);
-		}
-		if (advance)
-			entry = pte_advance_pfn(first_entry, pfn - first_pfn);
-		else
-			entry = make_entry(pfn, prot);
-		set_entry(vma, addr, pte, entry);
-	}
+	/* Of a foreign frame, Xen's entries don't tell the PFN. */
+	if (!CAN_ADVANCE || !common || pte_pfn(first) != pfn ||
+	    !all_allowed(run))
+		done = fill_each(vma, run, index, addr, pte, nr,
+				 common ? &prot : NULL, err);
+	else if (run->pages)
+		done = fill_pages(vma, addr, pte, nr, first, run->pages + index,
+				  err);
+	else
+		done = fill_pfns(vma, addr, pte, nr, first, err);
 	lazy_mmu_mode_disable();
-	return i;
+	return done;
 }
 
 /* The part of a run that a fault may map */
@@ -218,7 +279,7 @@ static vm_fault_t insert_small(struct vm_fault *vmf,
 	if (!pte)
 		return VM_FAULT_NOPAGE;
 	fill_ptes(vmf->vma, run, w->index, w->start, pte,
-		  (w->end - w->start) >> PAGE_SHIFT, false, NULL);
+		  (w->end - w->start) >> PAGE_SHIFT, NULL);
 	pte_unmap_unlock(pte, ptl);
 	return VM_FAULT_NOPAGE;
 }
@@ -441,7 +502,7 @@ static int remap_fill(struct vm_area_struct *vma, unsigned long *addr,
 		pte = get_locked_pte(vma->vm_mm, *addr, &ptl);
 		if (!pte)
 			return -ENOMEM;
-		done = fill_ptes(vma, &run, index, *addr, pte, n, true, &err);
+		done = fill_ptes(vma, &run, index, *addr, pte, n, &err);
 		pte_unmap_unlock(pte, ptl);
 
 		index += done;

@@ -107,32 +107,29 @@ int dma_buf_attach_add(struct dma_buf_attachment *attach)
 /* Are there pins and mappings that the importer should have dropped? */
 static bool has_leftovers(const struct dma_buf_attachment *attach)
 {
-	return !list_empty(&attach->mappings) ||
-	       !list_empty(&attach->pfn_mappings) ||
+	return attach->mappings || !hlist_empty(&attach->pfn_mappings) ||
 	       dma_buf_attach_may_unpin(attach);
 }
 
 static noinline void drop_leftovers(struct dma_buf_attachment *attach)
 {
-	struct dma_buf_pfn_mapping *pfn, *next;
-	struct dma_buf_mapping *mapping;
+	struct dma_buf_pfn_mapping *pfn;
+	struct hlist_node *next;
 	const char *driver;
 
 	driver = dma_buf_attach_driver(attach);
 	if (dma_buf_warn_once("detaches", driver, dma_buf_attach_bus(attach)))
 		WARN(1, "dma-buf: importer %s detaches from a buffer of %s with %zu mappings and %u pins left\n",
 		     driver, attach->dmabuf->exp_name,
-		     list_count_nodes(&attach->mappings) +
-		     list_count_nodes(&attach->pfn_mappings),
+		     dma_buf_attach_nr_mappings(attach) +
+		     hlist_count_nodes(&attach->pfn_mappings),
 		     attach->pins - core_pins(attach));
 
 	/* An exporter that moves the buffer may have others unmapped meanwhile. */
-	while (!list_empty(&attach->mappings)) {
-		mapping = list_first_entry(&attach->mappings,
-					   struct dma_buf_mapping, node);
-		dma_buf_attach_unmap(attach, mapping->sgt, mapping->dir);
-	}
-	list_for_each_entry_safe(pfn, next, &attach->pfn_mappings, node)
+	while (attach->mappings)
+		dma_buf_attach_unmap(attach, attach->mappings->sgt,
+				     attach->mappings->dir);
+	hlist_for_each_entry_safe(pfn, next, &attach->pfn_mappings, node)
 		dma_buf_pfn_close(pfn);
 	while (dma_buf_attach_may_unpin(attach))
 		dma_buf_attach_unpin(attach);
@@ -155,7 +152,8 @@ void dma_buf_attach_del(struct dma_buf_attachment *attach)
 		drop_leftovers(attach);
 	if (attach->table)
 		dma_buf_pfn_free_table(attach);
-	if (core_pins(attach))
+	/* What is left is the core's. */
+	if (attach->pins)
 		dma_buf_attach_unpin(attach);
 	list_del(&attach->node);
 }
@@ -211,10 +209,11 @@ void dma_buf_attach_unpin(struct dma_buf_attachment *attach)
 
 	dma_resv_assert_held(attach->dmabuf->resv);
 
+	/* First: the op may call back an importer that retires the attachment. */
+	attach->pins--;
 	if (ops->unpin)
 		ops->unpin(attach);
 
-	attach->pins--;
 	trace_dma_buf_unpin(attach);
 }
 
@@ -240,8 +239,8 @@ void dma_buf_retire_attachment(struct dma_buf_attachment *attach)
 	dma_resv_assert_held(attach->dmabuf->resv);
 
 	/* The device may still be at memory that is about to move. */
-	if (WARN_ON_ONCE(!list_empty(&attach->mappings) ||
-			 !list_empty(&attach->pfn_mappings)))
+	if (WARN_ON_ONCE(attach->mappings ||
+			 !hlist_empty(&attach->pfn_mappings)))
 		return;
 
 	/* Without a pin this is a callback out of the core's own pin. */
@@ -252,82 +251,71 @@ void dma_buf_retire_attachment(struct dma_buf_attachment *attach)
 }
 EXPORT_SYMBOL_NS_GPL(dma_buf_retire_attachment, "DMA_BUF");
 
-/* Beside the first; rare */
-static noinline struct dma_buf_mapping *
-new_mapping(struct dma_buf_attachment *attach)
-{
-	struct dma_buf_mapping *mapping = kzalloc_obj(*mapping);
-
-	if (mapping)
-		list_add(&mapping->node, &attach->mappings);
-	return mapping;
-}
-
 /**
  * dma_buf_attach_new_mapping - make a record of a mapping
  * @attach:	attachment that is about to be mapped
  *
  * Call this before the exporter maps, because nothing may fail afterwards. The
- * caller fills it in when the exporter has mapped. The only mapping of an
- * attachment needs no allocation.
+ * caller fills it in, and adds it to the attachment's list, when the exporter
+ * has mapped. The only mapping of an attachment needs no allocation.
  *
  * Context: Process context, may sleep. Holds the reservation lock.
- * Return: the record, on the list of the attachment's mappings, or NULL if
- * there is no memory for it.
+ * Return: the record, or NULL if there is no memory for it.
  */
 struct dma_buf_mapping *
 dma_buf_attach_new_mapping(struct dma_buf_attachment *attach)
 {
-	struct dma_buf_mapping *mapping = &attach->first_mapping;
-
 	dma_resv_assert_held(attach->dmabuf->resv);
 
-	if (!list_empty(&mapping->node))
-		return new_mapping(attach);
-	list_add(&mapping->node, &attach->mappings);
-	return mapping;
+	if (attach->first_used)
+		return kzalloc_obj(struct dma_buf_mapping);
+	attach->first_used = true;
+	return &attach->first_mapping;
 }
 
-/* Of a mapping that is on no list any more */
-static void free_mapping(struct dma_buf_attachment *attach,
-			 struct dma_buf_mapping *mapping)
+/**
+ * dma_buf_attach_free_mapping - free the record of a mapping
+ * @attach:	the attachment
+ * @mapping:	record from dma_buf_attach_new_mapping(), on no list
+ *
+ * Context: Holds the reservation lock.
+ */
+void dma_buf_attach_free_mapping(struct dma_buf_attachment *attach,
+				 struct dma_buf_mapping *mapping)
 {
+	dma_resv_assert_held(attach->dmabuf->resv);
+
 	if (mapping == &attach->first_mapping) {
-		INIT_LIST_HEAD(&mapping->node);
-		mapping->sgt = NULL;
-		mapping->table = NULL;
 		mapping->pinned = false;
 		mapping->stale = false;
+		attach->first_used = false;
 	} else {
 		kfree(mapping);
 	}
 }
 
 /**
- * dma_buf_attach_drop_mapping - forget a mapping that was not made
- * @attach:	attachment that could not be mapped
- * @mapping:	record from dma_buf_attach_new_mapping(), which may be freed
+ * dma_buf_attach_nr_mappings - count the mappings of an attachment
+ * @attach:	the attachment
  *
  * Context: Holds the reservation lock.
+ * Return: how many the importer has not unmapped yet.
  */
-void dma_buf_attach_drop_mapping(struct dma_buf_attachment *attach,
-				 struct dma_buf_mapping *mapping)
+size_t dma_buf_attach_nr_mappings(const struct dma_buf_attachment *attach)
 {
+	const struct dma_buf_mapping *mapping;
+	size_t nr = 0;
+
 	dma_resv_assert_held(attach->dmabuf->resv);
 
-	__list_del_entry(&mapping->node);
-	free_mapping(attach, mapping);
+	for (mapping = attach->mappings; mapping; mapping = mapping->next)
+		nr++;
+	return nr;
 }
 
 static void unmap(struct dma_buf_attachment *attach,
 		  struct dma_buf_mapping *mapping, enum dma_data_direction dir)
 {
-	/*
-	 * Should an op of the exporter call back, nobody finds this mapping any
-	 * more, nor uses its record for another.
-	 */
-	__list_del_entry(&mapping->node);
-
 	if (IS_ENABLED(CONFIG_DMABUF_DEBUG))
 		dma_buf_unwrap_sg_table(&mapping->sgt);
 	if (attach->dmabuf->ops->unmap_dma_buf)
@@ -339,7 +327,7 @@ static void unmap(struct dma_buf_attachment *attach,
 
 	if (mapping->pinned)
 		attach->dmabuf->ops->unpin(attach);
-	free_mapping(attach, mapping);
+	dma_buf_attach_free_mapping(attach, mapping);
 
 	trace_dma_buf_unmap(attach);
 }
@@ -360,15 +348,20 @@ void dma_buf_attach_unmap(struct dma_buf_attachment *attach,
 			  const struct sg_table *sgt,
 			  enum dma_data_direction dir)
 {
-	struct dma_buf_mapping *mapping;
+	struct dma_buf_mapping *mapping, **p;
 
 	dma_resv_assert_held(attach->dmabuf->resv);
 
-	list_for_each_entry(mapping, &attach->mappings, node) {
-		if (mapping->sgt == sgt) {
-			unmap(attach, mapping, dir);
-			return;
-		}
+	for (p = &attach->mappings; (mapping = *p); p = &mapping->next) {
+		if (mapping->sgt != sgt)
+			continue;
+		/*
+		 * Should an op of the exporter call back, nobody finds this
+		 * mapping any more, nor uses its record for another.
+		 */
+		*p = mapping->next;
+		unmap(attach, mapping, dir);
+		return;
 	}
 	WARN_ON_ONCE(1);
 }

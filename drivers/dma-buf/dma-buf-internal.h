@@ -28,9 +28,8 @@ struct vm_area_struct;
 /* dma-buf.c */
 struct dma_buf_attachment *
 dma_buf_attach_importer(struct dma_buf *dmabuf, struct device *dev,
-			const char *name,
 			const struct dma_buf_attach_ops *importer_ops,
-			void *importer_priv);
+			void *importer_priv, const char *name);
 void dma_buf_unwrap_sg_table(struct sg_table **sg_table);
 
 /* dma-buf-attach.c */
@@ -44,8 +43,9 @@ bool dma_buf_attach_may_unpin(const struct dma_buf_attachment *attach);
 void dma_buf_attach_unpin(struct dma_buf_attachment *attach);
 struct dma_buf_mapping *
 dma_buf_attach_new_mapping(struct dma_buf_attachment *attach);
-void dma_buf_attach_drop_mapping(struct dma_buf_attachment *attach,
+void dma_buf_attach_free_mapping(struct dma_buf_attachment *attach,
 				 struct dma_buf_mapping *mapping);
+size_t dma_buf_attach_nr_mappings(const struct dma_buf_attachment *attach);
 void dma_buf_attach_unmap(struct dma_buf_attachment *attach,
 			  const struct sg_table *sgt,
 			  enum dma_data_direction dir);

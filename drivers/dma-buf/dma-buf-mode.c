@@ -83,6 +83,8 @@
 /* dma_buf_mode_negotiate() takes the highest bit in common */
 static_assert(DMA_BUF_MODE_MOVABLE > DMA_BUF_MODE_REVOCABLE);
 static_assert(DMA_BUF_MODE_REVOCABLE > DMA_BUF_MODE_PINNED);
+/* &dma_buf_attachment.mode has a byte. */
+static_assert(ALL_MODES <= U8_MAX);
 
 /**
  * dma_buf_offered_modes - the modes that a buffer offers to importers
@@ -205,8 +207,8 @@ int dma_buf_mode_negotiate(struct dma_buf_attachment *attach)
 		return -EINVAL;
 	}
 
-	/* The constants are in the order of preference. */
-	attach->mode = common ? BIT(__fls(common)) : 0;
+	/* The highest bit: the constants are in the order of preference. */
+	attach->mode = BIT(fls(common)) >> 1;
 	trace_dma_buf_attach_mode(attach, offered, accepted);
 	return common ? 0 : -EOPNOTSUPP;
 }

@@ -362,7 +362,7 @@ static bool needs_sync(const struct dma_buf_mapping *mapping)
 {
 	const struct ram_table *table;
 
-	if (!mapping->table || mapping->stale || !is_ram_table(mapping->table))
+	if (mapping->stale || !is_ram_table(mapping->table))
 		return false;
 	table = to_ram_table(mapping->table);
 	return !(table->attrs & DMA_ATTR_SKIP_CPU_SYNC);
@@ -393,7 +393,7 @@ static void sync_all(struct dma_buf *dmabuf, enum dma_data_direction dir,
 		return;
 
 	list_for_each_entry(attach, &dmabuf->attachments, node)
-		list_for_each_entry(m, &attach->mappings, node)
+		for (m = attach->mappings; m; m = m->next)
 			if (needs_sync(m))
 				sync(attach->dev, m->table, sync_dir(m, dir));
 }
@@ -502,7 +502,7 @@ void dma_buf_stop_mappings(struct dma_buf *dmabuf)
 			continue;
 		if (!attach->importer_ops->invalidate_mappings && attach->pins)
 			continue;
-		list_for_each_entry(m, &attach->mappings, node)
+		for (m = attach->mappings; m; m = m->next)
 			m->stale = true;
 	}
 }

@@ -621,8 +621,8 @@ dma_buf_pfn_attach(struct dma_buf *dmabuf, const char *name,
 	if (!dmabuf->ops->pfn_range)
 		return ERR_PTR(-EOPNOTSUPP);
 
-	return dma_buf_attach_importer(dmabuf, NULL, name, importer_ops,
-				       importer_priv);
+	return dma_buf_attach_importer(dmabuf, NULL, importer_ops,
+				       importer_priv, name);
 }
 EXPORT_SYMBOL_NS_GPL(dma_buf_pfn_attach, "DMA_BUF");
 
@@ -665,7 +665,7 @@ int dma_buf_pfn_open(struct dma_buf_attachment *attach,
 	mapping->attach = attach;
 	mapping->write = write;
 	mapping->stale = false;
-	list_add(&mapping->node, &attach->pfn_mappings);
+	hlist_add_head(&mapping->node, &attach->pfn_mappings);
 	dmabuf->nr_pfn_mappings++;
 	return 0;
 }
@@ -690,7 +690,7 @@ void dma_buf_pfn_close(struct dma_buf_pfn_mapping *mapping)
 	dmabuf = mapping->attach->dmabuf;
 	dma_resv_assert_held(dmabuf->resv);
 
-	list_del(&mapping->node);
+	hlist_del(&mapping->node);
 	mapping->attach = NULL;
 	dmabuf->nr_pfn_mappings--;
 }
@@ -708,6 +708,6 @@ void dma_buf_pfn_invalidate(struct dma_buf_attachment *attach)
 
 	dma_resv_assert_held(attach->dmabuf->resv);
 
-	list_for_each_entry(mapping, &attach->pfn_mappings, node)
+	hlist_for_each_entry(mapping, &attach->pfn_mappings, node)
 		mapping->stale = true;
 }

@@ -107,8 +107,8 @@ void dma_buf_show_fdinfo_modes(struct seq_file *m, const struct dma_buf *dmabuf)
 void dma_buf_show_bufinfo_attachment(struct seq_file *m,
 				     struct dma_buf_attachment *attach)
 {
-	size_t nr_pfn_mappings = list_count_nodes(&attach->pfn_mappings);
-	size_t nr_mappings = list_count_nodes(&attach->mappings);
+	size_t nr_pfn_mappings = hlist_count_nodes(&attach->pfn_mappings);
+	size_t nr_mappings = dma_buf_attach_nr_mappings(attach);
 	size_t pins = attach->pins;
 
 	/* Importers without ops are pinned once for each mapping. */

@@ -96,7 +96,7 @@ struct dma_buf_pfn_range {
  */
 struct dma_buf_pfn_mapping {
 	struct dma_buf_attachment *attach;
-	struct list_head node;
+	struct hlist_node node;
 	bool write;
 	bool stale;
 };

@@ -86,10 +86,10 @@ static bool is_late(const struct dma_buf_attachment *attach)
 	const struct dma_buf_pfn_mapping *pfn;
 	const struct dma_buf_mapping *mapping;
 
-	list_for_each_entry(mapping, &attach->mappings, node)
+	for (mapping = attach->mappings; mapping; mapping = mapping->next)
 		if (mapping->stale)
 			return true;
-	list_for_each_entry(pfn, &attach->pfn_mappings, node)
+	hlist_for_each_entry(pfn, &attach->pfn_mappings, node)
 		if (pfn->stale)
 			return true;
 	return false;
@@ -123,7 +123,7 @@ static bool has_unstoppable(const struct dma_buf *dmabuf)
 	struct dma_buf_attachment *attach;
 
 	list_for_each_entry(attach, &dmabuf->attachments, node)
-		if (!is_told(attach) && !list_empty(&attach->mappings))
+		if (!is_told(attach) && attach->mappings)
 			return true;
 	return false;
 }

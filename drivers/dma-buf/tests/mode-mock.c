@@ -80,6 +80,12 @@ static void op_detach(struct dma_buf *dmabuf, struct dma_buf_attachment *attach)
 	exp->attached--;
 }
 
+static void may_invalidate(struct mock_exporter *exp, const char *op)
+{
+	if (exp->invalidates_in && !strcmp(exp->invalidates_in, op))
+		dma_buf_invalidate_mappings(exp->dmabuf);
+}
+
 static int op_pin(struct dma_buf_attachment *attach)
 {
 	struct mock_exporter *exp = attach->dmabuf->priv;
@@ -88,8 +94,7 @@ static int op_pin(struct dma_buf_attachment *attach)
 	KUNIT_EXPECT_TRUE(exp->test, mock_is_attached(attach));
 	if (exp->pin_error)
 		return exp->pin_error;
-	if (exp->invalidates_in_pin)
-		dma_buf_invalidate_mappings(exp->dmabuf);
+	may_invalidate(exp, "pin");
 	exp->pinned++;
 	return 0;
 }
@@ -100,6 +105,7 @@ static void op_unpin(struct dma_buf_attachment *attach)
 
 	record(exp, "unpin", true);
 	exp->pinned--;
+	may_invalidate(exp, "unpin");
 }
 
 static struct sg_table *op_map(struct dma_buf_attachment *attach,
@@ -135,6 +141,7 @@ static struct sg_table *op_map(struct dma_buf_attachment *attach,
 		return ERR_PTR(ret);
 	}
 	list_add(&map->node, &exp->mappings);
+	may_invalidate(exp, "map");
 	return &map->sgt;
 }
 
@@ -159,6 +166,7 @@ static void op_unmap(struct dma_buf_attachment *attach, struct sg_table *sgt,
 	list_del(&map->node);
 	dma_unmap_sgtable(attach->dev, sgt, map->dir, 0);
 	kfree(map);
+	may_invalidate(exp, "unmap");
 }
 
 static int op_vmap(struct dma_buf *dmabuf, struct iosys_map *map)

@@ -33,7 +33,7 @@ struct mock_exporter {
 	int map_error;
 	bool revokes_in_attach;
 	bool returns_same_table;
-	bool invalidates_in_pin;
+	const char *invalidates_in;	/* name of an op */
 };
 
 /* All calls of ops, and of mock_invalidate(), since the last EXPECT_CALLS() */

@@ -442,11 +442,52 @@ static void callback_may_retire_its_attachment(struct kunit *test)
 	EXPECT_CALLS(exp, "attach, pin, invalidate, unpin, invalidate, detach");
 
 	/* The callback may come out of the core's pin. */
-	exp->invalidates_in_pin = true;
+	exp->invalidates_in = "pin";
 	attach = attach_to(exp, &retiring);
 	KUNIT_EXPECT_EQ(test, attach->pins, 0);
 	dma_buf_detach(exp->dmabuf, attach);
 	EXPECT_CALLS(exp, "attach, pin, invalidate, unpin, detach");
+}
+
+static void retires_while_an_op_of_the_exporter_runs(struct kunit *test)
+{
+	static const struct dma_buf_attach_ops retiring = {
+		.modes = MODE_R,
+		.invalidate_mappings = invalidate_and_retire,
+	};
+	struct mock_exporter *exp = mock_export(test, PIN_OP, MODE_R);
+	struct dma_buf_attachment *attach = attach_to(exp, &retiring);
+	struct sg_table *sgt;
+	int ret = 0;
+
+	/* What is being mapped is not handed out. */
+	exp->invalidates_in = "map";
+	EXPECT_WARNINGS(test, 1, ret = map_error(attach));
+	KUNIT_EXPECT_EQ(test, ret, -EINVAL);
+	KUNIT_EXPECT_EQ(test, attach->pins, 0);
+	EXPECT_WARNINGS(test, 0, dma_buf_detach(exp->dmabuf, attach));
+	EXPECT_CALLS(exp, "attach, pin, map, invalidate, unpin, unmap, detach");
+
+	/* What is being unmapped is no mapping any more. */
+	exp->invalidates_in = "unmap";
+	attach = attach_to(exp, &retiring);
+	sgt = map(attach);
+	EXPECT_WARNINGS(test, 0, unmap(attach, sgt));
+	KUNIT_EXPECT_EQ(test, attach->pins, 0);
+	dma_buf_detach(exp->dmabuf, attach);
+	EXPECT_CALLS(exp, "attach, pin, map, unmap, invalidate, unpin, detach");
+
+	/* The pin is given back once. */
+	exp->invalidates_in = "unpin";
+	attach = attach_to(exp, &retiring);
+	retire(attach);
+	KUNIT_EXPECT_EQ(test, attach->pins, 0);
+	EXPECT_WARNINGS(test, 0, dma_buf_detach(exp->dmabuf, attach));
+	EXPECT_CALLS(exp, "attach, pin, unpin, invalidate, detach");
+
+	attach = attach_to(exp, &retiring);
+	EXPECT_WARNINGS(test, 0, dma_buf_detach(exp->dmabuf, attach));
+	EXPECT_CALLS(exp, "attach, pin, unpin, invalidate, detach");
 }
 
 /* Invalidation */
@@ -465,7 +506,7 @@ static void callback_is_called_while_attached(struct kunit *test)
 	EXPECT_CALLS(exp, "attach, invalidate, map, unmap, invalidate, invalidate");
 
 	/* It may come to both before the attach returns. */
-	exp->invalidates_in_pin = true;
+	exp->invalidates_in = "pin";
 	b = attach_to(exp, &pinned_callback);
 	EXPECT_CALLS(exp, "attach, pin, invalidate, invalidate");
 
@@ -1054,6 +1095,7 @@ static struct kunit_case mode_cases[] = {
 	KUNIT_CASE(retired_attachment_has_no_veto),
 	KUNIT_CASE(mapped_attachment_does_not_retire),
 	KUNIT_CASE(callback_may_retire_its_attachment),
+	KUNIT_CASE(retires_while_an_op_of_the_exporter_runs),
 	KUNIT_CASE(callback_is_called_while_attached),
 	KUNIT_CASE(callback_may_evict_another_buffer),
 	KUNIT_CASE(attach_that_fails_is_undone),

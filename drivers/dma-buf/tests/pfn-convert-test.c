@@ -38,8 +38,7 @@ static struct device *create_device(struct kunit *test)
 
 static struct sg_table *table_of(struct dma_buf_attachment *attach)
 {
-	return list_first_entry(&attach->mappings, struct dma_buf_mapping,
-				node)->table;
+	return attach->mappings->table;
 }
 
 /* The table has each page once, in order, in as few entries as can be. */

@@ -215,7 +215,7 @@ static void op_detach(struct dma_buf *dmabuf, struct dma_buf_attachment *attach)
 {
 	struct pfn_exporter *exp = dmabuf->priv;
 
-	KUNIT_EXPECT_TRUE(exp->test, list_empty(&attach->pfn_mappings));
+	KUNIT_EXPECT_TRUE(exp->test, hlist_empty(&attach->pfn_mappings));
 	KUNIT_EXPECT_EQ(exp->test, attach->pins, 0);
 	exp->attached--;
 }
@@ -234,7 +234,7 @@ static void op_unpin(struct dma_buf_attachment *attach)
 	struct pfn_exporter *exp = attach->dmabuf->priv;
 
 	/* In a mapping, an importer has been promised that nothing moves. */
-	KUNIT_EXPECT_TRUE(exp->test, list_empty(&attach->pfn_mappings));
+	KUNIT_EXPECT_TRUE(exp->test, hlist_empty(&attach->pfn_mappings));
 	exp->pinned--;
 }
 

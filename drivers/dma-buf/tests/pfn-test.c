@@ -1004,8 +1004,8 @@ static void mappings_are_counted(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, 0, dma_buf_pfn_open(a->attach, &more[i], TO_READ));
 	unlock(a);
 	KUNIT_EXPECT_EQ(test, dmabuf->nr_pfn_mappings, 5);
-	KUNIT_EXPECT_EQ(test, list_count_nodes(&a->attach->pfn_mappings), 4);
-	KUNIT_EXPECT_EQ(test, list_count_nodes(&b->attach->pfn_mappings), 1);
+	KUNIT_EXPECT_EQ(test, hlist_count_nodes(&a->attach->pfn_mappings), 4);
+	KUNIT_EXPECT_EQ(test, hlist_count_nodes(&b->attach->pfn_mappings), 1);
 
 	/* In any order, and the second time it does nothing. */
 	close(a);
