@@ -328,6 +328,8 @@ static void unmap(struct dma_buf_attachment *attach,
 	if (mapping->pinned)
 		attach->dmabuf->ops->unpin(attach);
 	dma_buf_attach_free_mapping(attach, mapping);
+	if (attach->dmabuf->revoked)
+		dma_buf_wake_unmapped(attach->dmabuf);
 
 	trace_dma_buf_unmap(attach);
 }

@@ -102,6 +102,7 @@ void dma_buf_show_bufinfo_attachment(struct seq_file *m,
 
 /* dma-buf-revoke.c */
 int dma_buf_revoke_check_vmap(const struct dma_buf *dmabuf);
+void dma_buf_wake_unmapped(struct dma_buf *dmabuf);
 
 /* dma-buf-warn.c */
 bool dma_buf_warn_once(const char *rule, const char *name, const char *owner);

@@ -693,6 +693,8 @@ void dma_buf_pfn_close(struct dma_buf_pfn_mapping *mapping)
 	hlist_del(&mapping->node);
 	mapping->attach = NULL;
 	dmabuf->nr_pfn_mappings--;
+	if (dmabuf->revoked)
+		dma_buf_wake_unmapped(dmabuf);
 }
 EXPORT_SYMBOL_NS_GPL(dma_buf_pfn_close, "DMA_BUF");
 

@@ -7,6 +7,8 @@
 #include <linux/dma-resv.h>
 #include <linux/export.h>
 #include <linux/list.h>
+#include <linux/sched.h>
+#include <linux/wait.h>
 
 #include "dma-buf-internal.h"
 
@@ -98,3 +100,57 @@ int dma_buf_mark_revoked(struct dma_buf *dmabuf, u32 revoked)
 	return 0;
 }
 EXPORT_SYMBOL_NS_GPL(dma_buf_mark_revoked, "DMA_BUF");
+
+static bool is_mapped(struct dma_buf *dmabuf)
+{
+	struct dma_buf_attachment *attach;
+	bool mapped = false;
+
+	dma_resv_lock(dmabuf->resv, NULL);
+	list_for_each_entry(attach, &dmabuf->attachments, node)
+		if (attach->mappings || !hlist_empty(&attach->pfn_mappings))
+			mapped = true;
+	dma_resv_unlock(dmabuf->resv);
+	return mapped;
+}
+
+/**
+ * dma_buf_wait_unmapped - wait until no importer has a buffer mapped
+ * @dmabuf:	buffer that is revoked
+ *
+ * For exporters that have called dma_buf_mark_revoked() and
+ * dma_buf_invalidate_mappings(), so that there are no new mappings. Importers
+ * that accept %DMA_BUF_MODE_REVOCABLE unmap in bounded time, and close their PFN
+ * mappings. The exporter's unmap op has returned when this function does.
+ *
+ * Context: Process context, sleeps. The reservation lock is not held, nor a lock
+ * that an importer needs to unmap.
+ */
+void dma_buf_wait_unmapped(struct dma_buf *dmabuf)
+{
+	DEFINE_WAIT_FUNC(wait, woken_wake_function);
+
+	/* Without it, nobody wakes this up. */
+	if (WARN_ON_ONCE(!dma_buf_revoke_state(dmabuf)))
+		return;
+
+	/* The condition takes a lock that sleeps. */
+	add_wait_queue(&dmabuf->unmapped, &wait);
+	while (is_mapped(dmabuf))
+		wait_woken(&wait, TASK_UNINTERRUPTIBLE, MAX_SCHEDULE_TIMEOUT);
+	remove_wait_queue(&dmabuf->unmapped, &wait);
+}
+EXPORT_SYMBOL_NS_GPL(dma_buf_wait_unmapped, "DMA_BUF");
+
+/**
+ * dma_buf_wake_unmapped - tell dma_buf_wait_unmapped() that a mapping is gone
+ * @dmabuf:	the buffer
+ *
+ * Context: Holds the reservation lock.
+ */
+void dma_buf_wake_unmapped(struct dma_buf *dmabuf)
+{
+	dma_resv_assert_held(dmabuf->resv);
+
+	wake_up_all(&dmabuf->unmapped);
+}
