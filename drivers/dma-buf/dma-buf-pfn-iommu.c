@@ -22,8 +22,30 @@ static int range_prot(const struct dma_buf_pfn_range *r, int prot)
 		return -EOPNOTSUPP;
 	/* There is no cache to be coherent with. */
 	if (!(r->flags & DMA_BUF_PFN_PAGES))
-		prot = (prot & ~IOMMU_CACHE) | IOMMU_MMIO;
-	return prot;
+		return (prot & ~IOMMU_CACHE) | IOMMU_MMIO;
+	/* Nor may one side use a cache that the other passes by. */
+	return r->caching == DMA_BUF_CACHED ? prot : prot & ~IOMMU_CACHE;
+}
+
+/* Map @size bytes in pieces of @max_size. *@done grows by what is mapped. */
+static int map_pieces(struct iommu_domain *domain, unsigned long iova,
+		      phys_addr_t paddr, size_t size, size_t max_size, int prot,
+		      gfp_t gfp, size_t *done)
+{
+	size_t piece;
+	int ret;
+
+	for (; size; size -= piece) {
+		piece = max_size ? min(size, max_size) : size;
+		/* It undoes its own part if it fails. */
+		ret = iommu_map(domain, iova, paddr, piece, prot, gfp);
+		if (ret)
+			return ret;
+		iova += piece;
+		paddr += piece;
+		*done += piece;
+	}
+	return 0;
 }
 
 /**
@@ -33,7 +55,10 @@ static int range_prot(const struct dma_buf_pfn_range *r, int prot)
  * @iova:	where to map it
  * @offset:	offset in the buffer, in bytes
  * @length:	length in bytes
- * @prot:	mask of IOMMU_*; IOMMU_CACHE is left out where the buffer is MMIO
+ * @max_size:	map in pieces of so many bytes, whole pages, where more is
+ *		contiguous; 0 for no limit. Each piece can be unmapped alone.
+ * @prot:	mask of IOMMU_*; IOMMU_CACHE is left out where the buffer is MMIO, or
+ *		the CPU doesn't map it cached
  * @gfp:	how to allocate page tables
  *
  * For importers that manage an IOMMU's address space, and don't need to know the
@@ -51,7 +76,8 @@ static int range_prot(const struct dma_buf_pfn_range *r, int prot)
  */
 int dma_buf_pfn_iommu_map(const struct dma_buf_pfn_mapping *mapping,
 			  struct iommu_domain *domain, unsigned long iova,
-			  size_t offset, size_t length, int prot, gfp_t gfp)
+			  size_t offset, size_t length, size_t max_size,
+			  int prot, gfp_t gfp)
 {
 	size_t granule = BIT(__ffs(domain->pgsize_bitmap));
 	struct dma_buf_pfn_iter iter;
@@ -90,12 +116,10 @@ int dma_buf_pfn_iommu_map(const struct dma_buf_pfn_mapping *mapping,
 			ret = range;
 			break;
 		}
-		/* It undoes its own part if it fails. */
-		ret = iommu_map(domain, iova + done, PFN_PHYS(r->pfn) + skip,
-				size, range, gfp);
+		ret = map_pieces(domain, iova + done, PFN_PHYS(r->pfn) + skip,
+				 size, max_size, range, gfp, &done);
 		if (ret)
 			break;
-		done += size;
 	}
 	if (ret && done)
 		iommu_unmap(domain, iova, done);

@@ -148,7 +148,8 @@ int dma_buf_pfn_iter_next(struct dma_buf_pfn_iter *iter);
 
 int dma_buf_pfn_iommu_map(const struct dma_buf_pfn_mapping *mapping,
 			  struct iommu_domain *domain, unsigned long iova,
-			  size_t offset, size_t length, int prot, gfp_t gfp);
+			  size_t offset, size_t length, size_t max_size,
+			  int prot, gfp_t gfp);
 
 void dma_buf_stop_mappings(struct dma_buf *dmabuf);
 

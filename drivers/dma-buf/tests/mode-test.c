@@ -23,6 +23,7 @@
 
 #include "mode-matrix.h"
 #include "mode-mock.h"
+#include "unmap-waiter.h"
 
 #define MODE_ALL	(MODE_P | MODE_R | MODE_M)
 #define MODE_UNKNOWN	BIT(3)
@@ -1082,6 +1083,41 @@ static int mode_init(struct kunit *test)
 	return 0;
 }
 
+static void wait_ends_with_the_last_mapping(struct kunit *test)
+{
+	struct mock_exporter *exp = mock_export(test, PIN_OP, MODE_R);
+	struct dma_buf_attachment *a = attach_to(exp, &revocable);
+	struct dma_buf_attachment *b = attach_to(exp, &revocable);
+	struct sg_table *first = map(a), *second = map(a), *other = map(b);
+	struct unmap_waiter waiter;
+
+	/* Nobody would wake it. */
+	EXPECT_WARNINGS(test, 1, dma_buf_wait_unmapped(exp->dmabuf));
+
+	mark_revoked(exp, DMA_BUF_REVOKED_NOW);
+	unmap_waiter_start(&waiter, exp->dmabuf);
+	KUNIT_EXPECT_TRUE(test, unmap_waiter_waits(&waiter));
+	unmap(a, first);
+	KUNIT_EXPECT_TRUE(test, unmap_waiter_waits(&waiter));
+	unmap(b, other);
+	KUNIT_EXPECT_TRUE(test, unmap_waiter_waits(&waiter));
+	unmap(a, second);
+	KUNIT_EXPECT_TRUE(test, unmap_waiter_end(&waiter));
+
+	/* There is none to wait for. */
+	dma_buf_wait_unmapped(exp->dmabuf);
+
+	/* What is left at detach counts, too. */
+	mark_revoked(exp, DMA_BUF_REVOKED_NO);
+	map(b);
+	mark_revoked(exp, DMA_BUF_REVOKED_NOW);
+	unmap_waiter_start(&waiter, exp->dmabuf);
+	KUNIT_EXPECT_TRUE(test, unmap_waiter_waits(&waiter));
+	EXPECT_WARNINGS(test, 1, dma_buf_detach(exp->dmabuf, b));
+	KUNIT_EXPECT_TRUE(test, unmap_waiter_end(&waiter));
+	dma_buf_detach(exp->dmabuf, a);
+}
+
 static struct kunit_case mode_cases[] = {
 	KUNIT_CASE_PARAM(each_importer_gets_its_mode_or_none, offer_gen_params),
 	KUNIT_CASE(exporter_with_unknown_mode_is_refused),
@@ -1115,6 +1151,7 @@ static struct kunit_case mode_cases[] = {
 	KUNIT_CASE(only_revocable_attachments_are_revoked),
 	KUNIT_CASE(only_offers_of_revocable_are_revoked),
 	KUNIT_CASE(revoked_is_one_of_three_states),
+	KUNIT_CASE(wait_ends_with_the_last_mapping),
 	{}
 };
 

@@ -9,6 +9,7 @@
 #include <linux/dma-buf-pfn.h>
 #include <linux/dma-resv.h>
 #include <linux/iommu.h>
+#include <linux/minmax.h>
 #include <linux/mm.h>
 #include <linux/module.h>
 
@@ -23,6 +24,7 @@ struct mock_domain {
 	struct kunit *test;
 	phys_addr_t paddr[MAX_GRANULES];	/* plus 1, as 0 is nothing */
 	int prot[MAX_GRANULES];
+	size_t largest;				/* in one call */
 	int fail_after;				/* calls, or -1 */
 };
 
@@ -36,6 +38,7 @@ static int mock_map_pages(struct iommu_domain *domain, unsigned long iova,
 		return -ENOMEM;
 	if (d->fail_after > 0)
 		d->fail_after--;
+	d->largest = max(d->largest, pgsize * pgcount);
 	for (size_t i = 0; i < pgsize * pgcount / GRANULE; i++) {
 		size_t n = iova / GRANULE + i;
 
@@ -90,8 +93,9 @@ static size_t nr_mapped(const struct mock_domain *d)
 }
 
 /* Attach without a device, open, map, and do the opposite */
-static int iommu_map_part(struct model *m, struct mock_domain *d, bool write,
-			  unsigned long iova, size_t offset, size_t length, int prot)
+static int iommu_map_pieces(struct model *m, struct mock_domain *d, bool write,
+			    unsigned long iova, size_t offset, size_t length,
+			    size_t max_size, int prot)
 {
 	struct dma_buf_pfn_mapping mapping = {};
 	struct dma_buf_attachment *attach;
@@ -102,11 +106,17 @@ static int iommu_map_part(struct model *m, struct mock_domain *d, bool write,
 	dma_resv_lock(m->dmabuf->resv, NULL);
 	KUNIT_EXPECT_EQ(m->test, 0, dma_buf_pfn_open(attach, &mapping, write));
 	ret = dma_buf_pfn_iommu_map(&mapping, &d->domain, iova, offset, length,
-				    prot, GFP_KERNEL);
+				    max_size, prot, GFP_KERNEL);
 	dma_buf_pfn_close(&mapping);
 	dma_resv_unlock(m->dmabuf->resv);
 	dma_buf_detach(m->dmabuf, attach);
 	return ret;
+}
+
+static int iommu_map_part(struct model *m, struct mock_domain *d, bool write,
+			  unsigned long iova, size_t offset, size_t length, int prot)
+{
+	return iommu_map_pieces(m, d, write, iova, offset, length, 0, prot);
 }
 
 static void maps_into_an_iommu_domain(struct kunit *test)
@@ -136,6 +146,60 @@ static void maps_into_an_iommu_domain(struct kunit *test)
 		iommu_unmap(&d->domain, at * GRANULE, nr * GRANULE);
 		KUNIT_EXPECT_EQ(test, 0, nr_mapped(d));
 	}
+}
+
+static void maps_in_pieces(struct kunit *test)
+{
+	struct mock_domain *d = domain_create(test);
+	struct model *m = model_create(test, 14);
+	int ret, fail;
+
+	model_alloc(m, 8);
+	model_export(m, 0);
+	KUNIT_ASSERT_EQ(test, 0, iommu_map_part(m, d, true, 0, 0, 8 * PAGE_SIZE,
+						IOMMU_READ));
+	iommu_unmap(&d->domain, 0, 8 * PAGE_SIZE);
+	/* Some of the pages are side by side. */
+	KUNIT_EXPECT_GT(test, d->largest, PAGE_SIZE);
+
+	d->largest = 0;
+	KUNIT_ASSERT_EQ(test, 0, iommu_map_pieces(m, d, true, 0, 0, 8 * PAGE_SIZE,
+						  PAGE_SIZE, IOMMU_READ));
+	KUNIT_EXPECT_EQ(test, d->largest, PAGE_SIZE);
+	for (size_t i = 0; i < 8 * PAGE_SIZE / GRANULE; i++)
+		KUNIT_EXPECT_EQ(test, d->paddr[i],
+				PFN_PHYS(m->pfn[i * GRANULE / PAGE_SIZE]) +
+				offset_in_page(i * GRANULE) + 1);
+	iommu_unmap(&d->domain, 0, 8 * PAGE_SIZE);
+
+	for (fail = 0; fail < 100; fail++) {
+		d->fail_after = fail;
+		ret = iommu_map_pieces(m, d, true, 0, 0, 8 * PAGE_SIZE, PAGE_SIZE,
+				       IOMMU_READ);
+		if (!ret)
+			break;
+		KUNIT_EXPECT_EQ(test, -ENOMEM, ret);
+		KUNIT_EXPECT_EQ(test, 0, nr_mapped(d));
+	}
+	KUNIT_EXPECT_EQ(test, fail, 8);
+	d->fail_after = -1;
+	iommu_unmap(&d->domain, 0, 8 * PAGE_SIZE);
+}
+
+/* Memory that the CPU maps uncached is not mapped for a device that snoops. */
+static void maps_uncached_memory_without_cache(struct kunit *test)
+{
+	struct mock_domain *d = domain_create(test);
+	struct model *m = model_create(test, 15);
+
+	model_alloc(m, 4);
+	m->caching = DMA_BUF_WRITE_COMBINE;
+	model_export(m, 0);
+	KUNIT_ASSERT_EQ(test, 0, iommu_map_part(m, d, true, 0, 0, 4 * PAGE_SIZE,
+						IOMMU_READ | IOMMU_CACHE));
+	for (size_t i = 0; i < 4 * PAGE_SIZE / GRANULE; i++)
+		KUNIT_EXPECT_EQ(test, d->prot[i], IOMMU_READ);
+	iommu_unmap(&d->domain, 0, 4 * PAGE_SIZE);
 }
 
 static void undoes_what_it_has_mapped(struct kunit *test)
@@ -227,6 +291,8 @@ static void refuses_bad_iommu_ranges(struct kunit *test)
 
 static struct kunit_case iommu_cases[] = {
 	KUNIT_CASE(maps_into_an_iommu_domain),
+	KUNIT_CASE(maps_in_pieces),
+	KUNIT_CASE(maps_uncached_memory_without_cache),
 	KUNIT_CASE(undoes_what_it_has_mapped),
 	KUNIT_CASE(maps_mmio_uncached_into_an_iommu_domain),
 	KUNIT_CASE(refuses_bad_iommu_ranges),

@@ -23,6 +23,7 @@
 #include <linux/workqueue.h>
 
 #include "pfn-mock.h"
+#include "unmap-waiter.h"
 
 #define MODE_P		DMA_BUF_MODE_PINNED
 #define MODE_R		DMA_BUF_MODE_REVOCABLE
@@ -1268,6 +1269,24 @@ static void pinned_importer_is_told_once(struct kunit *test)
 
 /* Revoked buffers */
 
+static void wait_ends_with_the_last_pfn_mapping(struct kunit *test)
+{
+	struct pfn_exporter *exp = pfn_export(test, 1, DMA_BUF_MODE_REVOCABLE, O_RDWR);
+	struct importer *a = attach_and_open(exp, &revocable);
+	struct importer *b = attach_and_open(exp, &revocable);
+	struct unmap_waiter waiter;
+
+	mark_revoked(exp, DMA_BUF_REVOKED_NOW);
+	unmap_waiter_start(&waiter, exp->dmabuf);
+	KUNIT_EXPECT_TRUE(test, unmap_waiter_waits(&waiter));
+	close(b);
+	KUNIT_EXPECT_TRUE(test, unmap_waiter_waits(&waiter));
+	close(a);
+	KUNIT_EXPECT_TRUE(test, unmap_waiter_end(&waiter));
+	close_and_detach(a);
+	close_and_detach(b);
+}
+
 static void revoked_buffer_tells_nothing(struct kunit *test)
 {
 	struct pfn_exporter *exp = pfn_export(test, 1, MODE_R, O_RDWR);
@@ -1614,6 +1633,7 @@ static struct kunit_case pfn_cases[] = {
 	KUNIT_CASE(mapping_from_the_callback_is_stale),
 	KUNIT_CASE(pinned_importer_is_told_once),
 	KUNIT_CASE(revoked_buffer_tells_nothing),
+	KUNIT_CASE(wait_ends_with_the_last_pfn_mapping),
 	KUNIT_CASE(exporter_without_the_op_is_refused),
 	KUNIT_CASE(importer_without_name_or_modes_is_refused),
 	KUNIT_CASE(importer_with_inconsistent_modes_is_refused),

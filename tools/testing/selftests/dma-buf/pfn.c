@@ -717,7 +717,7 @@ TEST_F(asking, nothing_can_be_mapped_without_a_device)
 	struct described *d = &self->d;
 	int i;
 
-	announce_one_warning("dma_buf_map_attachment");
+	announce_one_warning("map_attachment");
 	for (i = 0; i < 2; i++)
 		EXPECT_EQ(-EINVAL, testdev_map(d->dev.fd, d->id));
 	EXPECT_EQ(0U, importer_info(_metadata, &d->dev, d->id).mapped);

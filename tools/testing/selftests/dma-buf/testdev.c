@@ -449,9 +449,9 @@ int read_bufinfo(int dmabuf, struct shown_attachment *shown, int max)
 /* Memory */
 
 /* In the file is a number of objects, and below it their stack. */
-static long count_traces(const char *cache)
+static long count_traces(const char *cache, FILE *list)
 {
-	char path[512], line[512], *end;
+	char path[512], line[512], head[512] = "", *end;
 	long nr = 0, here = 0, number;
 	FILE *f;
 
@@ -461,12 +461,16 @@ static long count_traces(const char *cache)
 		return 0;
 	while (fgets(line, sizeof(line), f)) {
 		number = strtol(line, &end, 10);
-		if (end != line)
+		if (end != line) {
 			here = number;
-		if (!strstr(line, "[dma_buf_test]"))
+			strcpy(head, line);
+		}
+		if (!here || !strstr(line, "[dma_buf_test]"))
 			continue;
 		nr += here;
 		here = 0;
+		if (list)
+			fprintf(list, "%s%s%s", cache, head, line);
 	}
 	fclose(f);
 	return nr;
@@ -476,18 +480,18 @@ static long count_traces(const char *cache)
  * With KASAN, what was freed counts until it leaves the quarantine. To shrink a
  * cache takes it out, which costs a walk over all of the quarantine.
  */
-static long count_live(const char *cache)
+static long count_live(const char *cache, FILE *list)
 {
 	char path[512];
 
-	if (!count_traces(cache))
+	if (!count_traces(cache, NULL))
 		return 0;
 	snprintf(path, sizeof(path), "/sys/kernel/slab/%s/shrink", cache);
 	write_file(path, "1");
-	return count_traces(cache);
+	return count_traces(cache, list);
 }
 
-long count_objects(void)
+long count_objects(FILE *list)
 {
 	struct dirent *entry;
 	long nr = 0;
@@ -498,7 +502,7 @@ long count_objects(void)
 		return 0;
 	while ((entry = readdir(dir)))
 		if (!strncmp(entry->d_name, "kmalloc-", strlen("kmalloc-")))
-			nr += count_live(entry->d_name);
+			nr += count_live(entry->d_name, list);
 	closedir(dir);
 	return nr;
 }

@@ -11,6 +11,7 @@
 
 #include <fcntl.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stddef.h>
 
 #include <linux/dma-buf.h>
@@ -102,8 +103,9 @@ int count_buffers(void);
 
 /*
  * Objects of kmalloc caches that were allocated in a call of the device and are
- * not free yet; 0 if the kernel doesn't track them (slab_debug=U)
+ * not free yet; 0 if the kernel doesn't track them (slab_debug=U). What they are
+ * is added to @list, unless that is NULL.
  */
-long count_objects(void);
+long count_objects(FILE *list);
 
 #endif /* SELFTESTS_DMA_BUF_TESTDEV_H */
