@@ -47,7 +47,7 @@
 struct setup {
 	struct vfio_device edu;
 	struct vfio_device peer;
-	volatile uint8_t *regs;
+	uint8_t *regs;		/* of edu */
 	uint8_t *bar;
 	size_t bar_size;
 	int iommufd;
@@ -128,7 +128,14 @@ static int unmap_target(struct setup *self)
 static void write_register(struct setup *self, unsigned int offset,
 			   uint64_t value)
 {
-	*(volatile uint64_t *)(self->regs + offset) = value;
+	__atomic_store_n((uint64_t *)(self->regs + offset), value,
+			 __ATOMIC_RELAXED);
+}
+
+static uint32_t read_register(struct setup *self, unsigned int offset)
+{
+	return __atomic_load_n((uint32_t *)(self->regs + offset),
+			       __ATOMIC_RELAXED);
 }
 
 /* Let the device do a transfer, which takes it a tenth of a second. */
@@ -143,8 +150,7 @@ static int dma(struct setup *self, uint64_t iova, bool to_memory)
 	write_register(self, EDU_DMA_COMMAND, EDU_DMA_START |
 		       (to_memory ? EDU_DMA_TO_MEMORY : 0));
 	for (i = 0; i < 1000; i++) {
-		if (!(*(volatile uint32_t *)(self->regs + EDU_DMA_COMMAND) &
-		      EDU_DMA_START))
+		if (!(read_register(self, EDU_DMA_COMMAND) & EDU_DMA_START))
 			return 0;
 		nanosleep(&pause, NULL);
 	}
@@ -300,7 +306,9 @@ static const char *setup(struct __test_metadata *_metadata, struct setup *self)
 	void *map;
 
 	page_size = sysconf(_SC_PAGESIZE);
-	self->edu.fd = self->peer.fd = self->iommufd = -1;
+	self->edu.fd = -1;
+	self->peer.fd = -1;
+	self->iommufd = -1;
 	self->buf = (struct dmabuf) { .fd = -1, .memfd = -1, .hugepages = -1 };
 
 	if (pci_find(0x1234, 0x11e8, edu))
@@ -343,7 +351,7 @@ static void teardown(struct setup *self)
 	if (self->iommufd >= 0)
 		close(self->iommufd);
 	if (self->regs)
-		munmap((void *)self->regs, EDU_BUFFER * 4);
+		munmap(self->regs, EDU_BUFFER * 4);
 	if (self->bar)
 		munmap(self->bar, self->bar_size);
 	vfio_release(&self->peer);

@@ -74,7 +74,7 @@ static int write_pci(const char *bdf, const char *name, const char *value)
 	return write_file(path, value);
 }
 
-static int bind(const char *bdf)
+static int take_device(const char *bdf)
 {
 	int ret;
 
@@ -84,7 +84,7 @@ static int bind(const char *bdf)
 	return write_file("/sys/bus/pci/drivers_probe", bdf);
 }
 
-static void unbind(const char *bdf)
+static void free_device(const char *bdf)
 {
 	write_pci(bdf, "driver/unbind", bdf);
 	write_pci(bdf, "driver_override", "\n");
@@ -125,7 +125,7 @@ int vfio_open(struct vfio_device *dev, const char *bdf, int iommufd)
 	dev->fd = -1;
 	if (!dev->bound) {
 		snprintf(dev->bdf, sizeof(dev->bdf), "%s", bdf);
-		ret = bind(bdf);
+		ret = take_device(bdf);
 		if (ret)
 			return ret;
 		dev->bound = true;
@@ -150,7 +150,7 @@ void vfio_release(struct vfio_device *dev)
 {
 	vfio_close(dev);
 	if (dev->bound)
-		unbind(dev->bdf);
+		free_device(dev->bdf);
 	dev->bound = false;
 }
 
