@@ -285,6 +285,14 @@ static void expect_fault(struct __test_metadata *_metadata, struct setup *self,
 	EXPECT_TRUE(seen);
 }
 
+/* A line of a table that people read: row, column, cell */
+static void report(const struct __test_metadata *_metadata, const char *exporter,
+		   const char *what, const char *cell)
+{
+	printf("# dma: %s | %s | %s\n", exporter, what,
+	       _metadata->exit_code == KSFT_PASS ? cell : "FAILS");
+}
+
 /* Places of a dma-buf: its ends, and across each end of a page or range */
 static size_t places(struct setup *self, size_t place[5])
 {
@@ -365,6 +373,7 @@ FIXTURE(device)
 
 FIXTURE_VARIANT(device)
 {
+	const char *name;
 	const char *exporter;	/* NULL: the BAR of the peer */
 	size_t pages;
 	size_t ranges;		/* of the BAR */
@@ -372,42 +381,49 @@ FIXTURE_VARIANT(device)
 
 FIXTURE_VARIANT_ADD(device, bar)
 {
+	.name = "vfio-pci, one range",
 	.pages = 8,
 	.ranges = 1,
 };
 
 FIXTURE_VARIANT_ADD(device, bar_three_ranges)
 {
+	.name = "vfio-pci, 3 ranges",
 	.pages = 12,
 	.ranges = 3,
 };
 
 FIXTURE_VARIANT_ADD(device, bar_shuffled_pages)
 {
+	.name = "vfio-pci, 64 ranges",
 	.pages = 64,
 	.ranges = 64,
 };
 
 FIXTURE_VARIANT_ADD(device, udmabuf)
 {
+	.name = "udmabuf",
 	.exporter = "udmabuf",
 	.pages = 8,
 };
 
 FIXTURE_VARIANT_ADD(device, udmabuf_huge)
 {
+	.name = "udmabuf, huge pages",
 	.exporter = "udmabuf_huge",
 	.pages = MAX_PAGES,
 };
 
 FIXTURE_VARIANT_ADD(device, system_heap)
 {
+	.name = "system heap",
 	.exporter = "system_heap",
 	.pages = 20,
 };
 
 FIXTURE_VARIANT_ADD(device, cma_heap)
 {
+	.name = "CMA heap",
 	.exporter = "cma_heap",
 	.pages = 8,
 };
@@ -445,6 +461,7 @@ TEST_F_TIMEOUT(device, reads_and_writes, 120)
 		expect_write(_metadata, s, IOVA_TARGET + place[i], place[i]);
 		expect_read(_metadata, s, IOVA_TARGET + place[i], place[i]);
 	}
+	report(_metadata, variant->name, "read, write", "arrives");
 }
 
 /* A part of the dma-buf that begins in the middle */
@@ -460,6 +477,7 @@ TEST_F_TIMEOUT(device, reaches_a_slice, 120)
 		    start + length - CHUNK);
 	expect_blocked(_metadata, s, IOVA_TARGET - page_size);
 	expect_blocked(_metadata, s, IOVA_TARGET + length);
+	report(_metadata, variant->name, "slice", "arrives");
 }
 
 TEST_F_TIMEOUT(device, is_blocked_behind_the_end, 120)
@@ -471,6 +489,7 @@ TEST_F_TIMEOUT(device, is_blocked_behind_the_end, 120)
 	expect_write(_metadata, s, IOVA_TARGET + size - CHUNK, size - CHUNK);
 	expect_blocked(_metadata, s, IOVA_TARGET + size);
 	expect_fault(_metadata, s, IOVA_TARGET + size);
+	report(_metadata, variant->name, "behind the end", "blocked");
 }
 
 TEST_F_TIMEOUT(device, is_blocked_after_unmap, 120)
@@ -488,6 +507,7 @@ TEST_F_TIMEOUT(device, is_blocked_after_unmap, 120)
 	close(s->buf.fd);
 	s->buf.fd = -1;
 	expect_write(_metadata, s, IOVA_TARGET + page_size, page_size);
+	report(_metadata, variant->name, "after unmap", "blocked");
 }
 
 /* What is mapped for reading only can be read. */
@@ -505,6 +525,7 @@ TEST_F_TIMEOUT(device, reads_and_does_not_write, 120)
 	ASSERT_EQ(0, dma(s, IOVA_SCRATCH, false));
 	ASSERT_EQ(0, dma(s, IOVA_TARGET, true));
 	EXPECT_TRUE(only_has(s, NOWHERE, NULL));
+	report(_metadata, variant->name, "write, mapped to read", "blocked");
 }
 
 /* vfio-pci takes its BAR away from importers. */
@@ -515,18 +536,21 @@ FIXTURE(bar)
 
 FIXTURE_VARIANT(bar)
 {
+	const char *name;
 	size_t pages;
 	size_t ranges;
 };
 
 FIXTURE_VARIANT_ADD(bar, one_range)
 {
+	.name = "vfio-pci, one range",
 	.pages = 8,
 	.ranges = 1,
 };
 
 FIXTURE_VARIANT_ADD(bar, shuffled_pages)
 {
+	.name = "vfio-pci, 64 ranges",
 	.pages = 64,
 	.ranges = 64,
 };
@@ -557,6 +581,7 @@ TEST_F(bar, refuses_a_writable_map_of_a_read_only_file)
 	EXPECT_EQ(-EACCES, map_target(s, 0, s->pages * page_size, true));
 	EXPECT_EQ(0, map_target(s, 0, s->pages * page_size, false));
 	expect_read(_metadata, s, IOVA_TARGET, 0);
+	report(_metadata, variant->name, "read-only fd", "EACCES");
 }
 
 /* What takes the BAR away from the importer, and gives it back to the owner */
@@ -605,16 +630,19 @@ TEST_F_TIMEOUT(bar, is_blocked_while_memory_is_disabled, 120)
 	ASSERT_EQ(0, unmap_target(s));
 	ASSERT_EQ(0, vfio_command(&s->peer, 0, PCI_COMMAND_MEMORY));
 	EXPECT_EQ(-ENODEV, map_target(s, 0, s->pages * page_size, true));
+	report(_metadata, variant->name, "memory off", "blocked");
 }
 
 TEST_F_TIMEOUT(bar, is_blocked_by_a_reset_of_the_function, 120)
 {
 	expect_revoked(_metadata, &self->s, reset_function);
+	report(_metadata, variant->name, "function reset", "blocked");
 }
 
 TEST_F_TIMEOUT(bar, is_blocked_by_a_hot_reset, 120)
 {
 	expect_revoked(_metadata, &self->s, reset_bus);
+	report(_metadata, variant->name, "bus reset", "blocked");
 }
 
 /*
@@ -657,6 +685,7 @@ TEST_F_TIMEOUT(bar, is_blocked_when_the_device_goes, 120)
 	ASSERT_LE(0, s->buf.fd);
 	expect_blocked(_metadata, s, IOVA_TARGET);
 	close(fd);
+	report(_metadata, variant->name, "device gone", "blocked");
 }
 
 TEST_HARNESS_MAIN
