@@ -8,6 +8,7 @@
 #include <linux/completion.h>
 #include <linux/dma-buf.h>
 #include <linux/jiffies.h>
+#include <linux/wait.h>
 #include <linux/workqueue.h>
 
 struct unmap_waiter {
@@ -43,8 +44,12 @@ static bool unmap_waiter_end(struct unmap_waiter *w)
 {
 	bool ended = wait_for_completion_timeout(&w->done, 10 * HZ);
 
-	if (ended)
-		flush_work(&w->work);
+	/* Should nobody have woken it, the work must not outlive its stack. */
+	if (!ended) {
+		wake_up_all(&w->dmabuf->unmapped);
+		wait_for_completion(&w->done);
+	}
+	flush_work(&w->work);
 	destroy_work_on_stack(&w->work);
 	return ended;
 }
