@@ -15,6 +15,7 @@ setup()
 	# mode: P | R | none
 	# move: importer | seen | moved
 	# pfn: scattered | told | 1 of RAM
+	# dma: heap | slice | arrives
 	END
 	cat > check <<-'END'
 	#!/bin/sh
@@ -84,7 +85,7 @@ $legend"
 	run ./run obj tests dir echo judged
 	[ "$status" -eq 0 ]
 	[[ $(cat asked) = "obj tests dir guest/* kselftest/dma-buf/mmap "* ]]
-	[[ $output = *"a longer row"*"importer accepts"*"a buffer that moves"*"where a buffer is"* ]]
+	[[ $output = *"a longer row"*"importer accepts"*"a buffer that moves"*"where a buffer is"*"DMA by a device"* ]]
 	[ "${lines[-1]}" = "judged dir" ]
 }
 
