@@ -104,12 +104,12 @@ EXPORT_SYMBOL_NS_GPL(dma_buf_mark_revoked, "DMA_BUF");
 static bool is_mapped(struct dma_buf *dmabuf)
 {
 	struct dma_buf_attachment *attach;
-	bool mapped = false;
+	bool mapped;
 
 	dma_resv_lock(dmabuf->resv, NULL);
+	mapped = dmabuf->nr_pfn_mappings;
 	list_for_each_entry(attach, &dmabuf->attachments, node)
-		if (attach->mappings || !hlist_empty(&attach->pfn_mappings))
-			mapped = true;
+		mapped |= !!attach->mappings;
 	dma_resv_unlock(dmabuf->resv);
 	return mapped;
 }
