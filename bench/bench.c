@@ -28,7 +28,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <linux/dma-buf.h>
 #include <linux/udmabuf.h>
+
+#include "iommufd_test.h"	/* of drivers/iommu/iommufd */
 
 #include "../tools/testing/selftests/dma-buf/exporters.h"
 #include "../tools/testing/selftests/dma-buf/write_file.h"
@@ -66,6 +69,7 @@ static inline void stop(void)
 
 struct mapping {
 	int fd;
+	int memfd;		/* for iommufd */
 	size_t len;		/* bytes, from the start of the buffer */
 	int times;		/* between two looks at the clock */
 	size_t extents;		/* that it has at least */
@@ -496,6 +500,102 @@ static void run(const struct exporter *exporter, size_t min, size_t max,
 	}
 }
 
+/*
+ * What a virtual machine monitor does with memory of its guest: all of it is
+ * mapped for devices, and unmapped. The IOMMU is iommufd's mock.
+ */
+static void iommufd_map(const struct mapping *m, int fd)
+{
+	static int iommufd = -1;
+	static __u32 ioas;
+	struct iommu_ioas_map_file map = {
+		.size = sizeof(map),
+		.flags = IOMMU_IOAS_MAP_FIXED_IOVA | IOMMU_IOAS_MAP_READABLE |
+			 IOMMU_IOAS_MAP_WRITEABLE,
+		.fd = fd,
+		.length = m->len,
+		.iova = MOCK_APERTURE_START,
+	};
+	struct iommu_ioas_unmap unmap = {
+		.size = sizeof(unmap),
+		.iova = MOCK_APERTURE_START,
+		.length = m->len,
+	};
+	int ret;
+
+	if (iommufd < 0) {
+		struct iommu_ioas_alloc alloc = { .size = sizeof(alloc) };
+		struct iommu_test_cmd mock = {
+			.size = sizeof(mock),
+			.op = IOMMU_TEST_OP_MOCK_DOMAIN,
+		};
+
+		iommufd = open("/dev/iommu", O_RDWR);
+		if (iommufd < 0 || ioctl(iommufd, IOMMU_IOAS_ALLOC, &alloc))
+			err(1, "/dev/iommu");
+		ioas = alloc.out_ioas_id;
+		mock.id = ioas;
+		if (ioctl(iommufd, IOMMU_TEST_CMD, &mock))
+			err(1, "IOMMU_TEST_OP_MOCK_DOMAIN");
+	}
+	map.ioas_id = ioas;
+	unmap.ioas_id = ioas;
+
+	start();
+	ret = ioctl(iommufd, IOMMU_IOAS_MAP_FILE, &map);
+	if (!ret)
+		ret = ioctl(iommufd, IOMMU_IOAS_UNMAP, &unmap);
+	stop();
+	if (ret)
+		err(1, "IOMMU_IOAS_MAP_FILE and IOMMU_IOAS_UNMAP");
+}
+
+static void iommufd_memfd(const struct mapping *m)
+{
+	iommufd_map(m, m->memfd);
+}
+
+/* The base maps no dma-buf but VFIO's. Who has a udmabuf maps its memfd there. */
+static void iommufd_dmabuf(const struct mapping *m)
+{
+	struct dma_buf_query query = {};
+	bool series = !ioctl(m->fd, DMA_BUF_IOCTL_QUERY, &query);
+
+	iommufd_map(m, series ? m->fd : m->memfd);
+}
+
+static void run_iommufd(const char *glob)
+{
+	static const struct operation ops[] = {
+		{ "iommufd", iommufd_dmabuf, HUGE, false },
+		{ "iommufd memfd", iommufd_memfd, HUGE, false },
+	};
+	const char *const names[] = { "udmabuf", "udmabuf_huge" };
+	size_t i, k;
+
+	for (i = 0; i < ARRAY_SIZE(names); i++) {
+		struct dmabuf buf;
+		struct mapping m;
+		int ret;
+
+		ret = dmabuf_open(&buf, exporter_find(names[i]), 256 * MIB,
+				  O_RDWR);
+		if (ret) {
+			errno = -ret;
+			err(1, "%s: a buffer of 256 MiB", names[i]);
+		}
+		m = (struct mapping){
+			.fd = buf.fd, .memfd = buf.memfd, .len = buf.size,
+			.times = 1,
+		};
+		for (k = 0; k < ARRAY_SIZE(ops); k++)
+			if (!fnmatch(glob, ops[k].name, 0))
+				add_result(ops[k].name, names[i], m.len,
+					   least(&ops[k], &m));
+		dmabuf_close(&buf);
+	}
+}
+
 static void run_bar(const char *glob)
 {
 	static const struct operation ops[] = {
@@ -595,6 +695,7 @@ int main(int argc, char **argv)
 		run(exporters[i].exporter ?: exporter_find(exporters[i].name),
 		    exporters[i].min, exporters[i].max, glob);
 	run_bar(glob);
+	run_iommufd(glob);
 	fwrite(results, 1, results_len, stdout);
 	return 0;
 }

@@ -33,7 +33,7 @@ BEGIN {
 	FS = "\t"
 	exact = 2		# instructions
 	# where a cost of each page makes sense
-	per_page = "^(total|mmap|touch|unmap|(attach|map) large|describe)$"
+	per_page = "^(total|mmap|touch|unmap|(attach|map) large|describe|iommufd( memfd)?)$"
 	bytes = " bytes$"	# of memory, and no instructions: 0 is possible
 	read_dearer()
 }

@@ -111,7 +111,7 @@ static bool has_leftovers(const struct dma_buf_attachment *attach)
 	       dma_buf_attach_may_unpin(attach);
 }
 
-static noinline void drop_leftovers(struct dma_buf_attachment *attach)
+static void drop_leftovers(struct dma_buf_attachment *attach)
 {
 	struct dma_buf_pfn_mapping *pfn;
 	struct hlist_node *next;
@@ -135,6 +135,17 @@ static noinline void drop_leftovers(struct dma_buf_attachment *attach)
 		dma_buf_attach_unpin(attach);
 }
 
+/* Out of line: an attachment that is detached has seldom anything left. */
+static noinline void drop_all(struct dma_buf_attachment *attach)
+{
+	if (has_leftovers(attach))
+		drop_leftovers(attach);
+	dma_buf_pfn_free_table(attach);
+	/* What is left is the core's. */
+	if (attach->pins)
+		dma_buf_attach_unpin(attach);
+}
+
 /**
  * dma_buf_attach_del - undo dma_buf_attach_add()
  * @attach:	attachment, on the buffer's list
@@ -148,13 +159,9 @@ void dma_buf_attach_del(struct dma_buf_attachment *attach)
 {
 	dma_resv_assert_held(attach->dmabuf->resv);
 
-	if (has_leftovers(attach))
-		drop_leftovers(attach);
-	if (attach->table)
-		dma_buf_pfn_free_table(attach);
-	/* What is left is the core's. */
-	if (attach->pins)
-		dma_buf_attach_unpin(attach);
+	if (attach->mappings || !hlist_empty(&attach->pfn_mappings) ||
+	    attach->table || attach->pins)
+		drop_all(attach);
 	list_del(&attach->node);
 }
 
@@ -248,6 +255,7 @@ void dma_buf_retire_attachment(struct dma_buf_attachment *attach)
 		dma_buf_attach_unpin(attach);
 	dma_buf_pfn_free_table(attach);
 	attach->retired = true;
+	attach->mappable = false;
 }
 EXPORT_SYMBOL_NS_GPL(dma_buf_retire_attachment, "DMA_BUF");
 
@@ -267,9 +275,9 @@ dma_buf_attach_new_mapping(struct dma_buf_attachment *attach)
 {
 	dma_resv_assert_held(attach->dmabuf->resv);
 
-	if (attach->first_used)
+	if (attach->first_mapping.used)
 		return kzalloc_obj(struct dma_buf_mapping);
-	attach->first_used = true;
+	attach->first_mapping.used = true;
 	return &attach->first_mapping;
 }
 
@@ -288,7 +296,7 @@ void dma_buf_attach_free_mapping(struct dma_buf_attachment *attach,
 	if (mapping == &attach->first_mapping) {
 		mapping->pinned = false;
 		mapping->stale = false;
-		attach->first_used = false;
+		mapping->used = false;
 	} else {
 		kfree(mapping);
 	}

@@ -102,7 +102,8 @@ static int open_cdev(const char *bdf)
 	if (!dir)
 		return -ENODEV;
 	while (fd == -ENODEV && (entry = readdir(dir))) {
-		if (strncmp(entry->d_name, "vfio", 4))
+		/* "vfio0", or "noiommu-vfio0" */
+		if (!strstr(entry->d_name, "vfio"))
 			continue;
 		snprintf(path, sizeof(path), "/dev/vfio/devices/%s",
 			 entry->d_name);
@@ -294,6 +295,21 @@ int ioas_map_file(int iommufd, __u32 ioas, int fd, size_t start, size_t length,
 	};
 
 	return ioctl(iommufd, IOMMU_IOAS_MAP_FILE, &arg) ? -errno : 0;
+}
+
+int ioas_get_pa(int iommufd, __u32 ioas, __u64 iova, uint64_t *physical)
+{
+	struct iommu_ioas_noiommu_get_pa arg = {
+		.size = sizeof(arg),
+		.ioas_id = ioas,
+		.iova = iova,
+		.length = 1,
+	};
+
+	if (ioctl(iommufd, IOMMU_IOAS_NOIOMMU_GET_PA, &arg))
+		return -errno;
+	*physical = arg.out_phys;
+	return 0;
 }
 
 int ioas_unmap(int iommufd, __u32 ioas, __u64 iova, size_t length)

@@ -11,6 +11,7 @@
 #include <linux/types.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct vfio_range {
 	__u64 offset;		/* bytes in the BAR, whole pages */
@@ -51,6 +52,8 @@ int ioas_map_memory(int iommufd, __u32 ioas, void *memory, size_t length,
 		    __u64 iova);
 int ioas_map_file(int iommufd, __u32 ioas, int fd, size_t start, size_t length,
 		  __u64 iova, bool writable);
+/* Where it is in memory: bytes, for devices without an IOMMU */
+int ioas_get_pa(int iommufd, __u32 ioas, __u64 iova, uint64_t *physical);
 int ioas_unmap(int iommufd, __u32 ioas, __u64 iova, size_t length);
 
 #endif /* SELFTESTS_DMA_BUF_VFIO_H */
