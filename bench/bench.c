@@ -619,6 +619,94 @@ static void run_bar(const char *glob)
 	}
 }
 
+/*
+ * A buffer is taken away and given back while so many importers have it mapped,
+ * or so many mappings of CPUs, of 2 MiB and with a huge entry each.
+ */
+static void revoke_attached(const struct mapping *m)
+{
+	int ret, dev = importer();
+
+	(void)m;
+	start();
+	ret = ioctl(dev, DMA_BUF_BENCH_REVOKE);
+	stop();
+	if (ret)
+		err(1, "DMA_BUF_BENCH_REVOKE");
+}
+
+static char *revoke_area;
+
+static void revoke_mapped(const struct mapping *m)
+{
+	size_t i;
+
+	for (i = 0; i < m->extents; i++)
+		touch(revoke_area + i * m->len, PAGE);
+	revoke_attached(m);
+}
+
+static void map_many(const struct mapping *m)
+{
+	size_t i, len = (m->extents + 1) * m->len;
+	char *area = mmap(NULL, len, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS,
+			  -1, 0);
+
+	if (area == MAP_FAILED)
+		err(1, "mmap");
+	area = (char *)(((uintptr_t)area + m->len - 1) / m->len * m->len);
+	for (i = 0; i < m->extents; i++)
+		if (mmap(area + i * m->len, m->len, PROT_READ | PROT_WRITE,
+			 MAP_SHARED | MAP_FIXED, m->fd, 0) == MAP_FAILED)
+			err(1, "mmap of a buffer that can be revoked");
+	revoke_area = area;
+}
+
+static void run_revoke(const char *glob)
+{
+	static const struct {
+		struct operation op;
+		bool attached;
+	} ops[] = {
+		{ { "revoke attached", revoke_attached, HUGE, true }, true },
+		{ { "revoke mapped", revoke_mapped, HUGE, true }, false },
+	};
+	static const size_t nrs[] = { 1, 16, 256 };
+	size_t i, k;
+
+	for (k = 0; k < ARRAY_SIZE(ops); k++) {
+		int64_t cost[ARRAY_SIZE(nrs)];
+
+		if (fnmatch(glob, ops[k].op.name, 0))
+			continue;
+		for (i = 0; i < ARRAY_SIZE(nrs); i++) {
+			struct mapping m = {
+				.len = 2 * MIB, .times = 1, .extents = nrs[i],
+			};
+			char times[16];
+
+			m.fd = ioctl(importer(), DMA_BUF_BENCH_REVOKE_BEGIN,
+				     ops[k].attached ? nrs[i] : 0);
+			if (m.fd < 0)
+				err(1, "DMA_BUF_BENCH_REVOKE_BEGIN");
+			if (!ops[k].attached)
+				map_many(&m);
+			cost[i] = least(&ops[k].op, &m);
+			snprintf(times, sizeof(times), "%zu", nrs[i]);
+			add_result(ops[k].op.name, times, m.len, cost[i]);
+			if (!ops[k].attached)
+				munmap(revoke_area, m.extents * m.len);
+			close(m.fd);
+			if (ioctl(importer(), DMA_BUF_BENCH_REVOKE_END))
+				err(1, "DMA_BUF_BENCH_REVOKE_END");
+		}
+		/* It grows with their number, and no faster. */
+		if (cost[2] > 18 * cost[1])
+			errx(1, "%s: %ld with 256, %ld with 16",
+			     ops[k].op.name, cost[2], cost[1]);
+	}
+}
+
 /* udmabuf refuses what is larger. */
 static void set_limits(void)
 {
@@ -696,6 +784,7 @@ int main(int argc, char **argv)
 		    exporters[i].min, exporters[i].max, glob);
 	run_bar(glob);
 	run_iommufd(glob);
+	run_revoke(glob);
 	fwrite(results, 1, results_len, stdout);
 	return 0;
 }

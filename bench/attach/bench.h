@@ -25,6 +25,11 @@ int bench_bar_mmap(struct file *file, struct vm_area_struct *vma);
 int bench_describe(struct dma_buf *dmabuf, struct device *dev,
 		   struct dma_buf_bench_describe *arg);
 
+/* revoke.c */
+int bench_revoke_begin(struct device *dev, unsigned int importers);
+int bench_revoke(void);
+int bench_revoke_end(void);
+
 /* count.c */
 int bench_count_start(void);
 u64 bench_count_so_far(void);

@@ -2,8 +2,8 @@
 /*
  * An importer to measure, the same for the base and for the series: it attaches
  * to a dma-buf, maps and unmaps it, and detaches, as drivers of 7.3 do, and
- * declares nothing that 7.3 doesn't know. describe.c and bar.c are where the two
- * differ.
+ * declares nothing that 7.3 doesn't know. describe.c, bar.c and revoke.c are where
+ * the two differ.
  */
 
 #include <linux/dma-buf.h>
@@ -109,6 +109,12 @@ static long bench_ioctl(struct file *file, unsigned int cmd, unsigned long data)
 		return ioctl_import(user);
 	case DMA_BUF_BENCH_DESCRIBE:
 		return ioctl_describe(user);
+	case DMA_BUF_BENCH_REVOKE_BEGIN:
+		return bench_revoke_begin(&pdev->dev, data);
+	case DMA_BUF_BENCH_REVOKE:
+		return bench_revoke();
+	case DMA_BUF_BENCH_REVOKE_END:
+		return bench_revoke_end();
 	}
 	return -ENOTTY;
 }

@@ -337,7 +337,7 @@ static void unmap(struct dma_buf_attachment *attach,
 		attach->dmabuf->ops->unpin(attach);
 	dma_buf_attach_free_mapping(attach, mapping);
 	if (attach->dmabuf->revoked)
-		dma_buf_wake_unmapped(attach->dmabuf);
+		dma_buf_revoke_unmapped(attach->dmabuf);
 
 	trace_dma_buf_unmap(attach);
 }
@@ -412,4 +412,24 @@ void dma_buf_attach_invalidate(struct dma_buf_attachment *attach)
 	lock_map_release(&dma_buf_invalidate_lockdep_map);
 	/* What was opened in the callback is void, too: the exporter moves now. */
 	dma_buf_pfn_invalidate(attach);
+}
+
+/**
+ * dma_buf_attach_restored - tell an importer that the buffer is accessible again
+ * @attach:	attachment, on the buffer's list
+ *
+ * Context: Process context, may sleep. Holds the reservation lock.
+ */
+void dma_buf_attach_restored(struct dma_buf_attachment *attach)
+{
+	dma_resv_assert_held(attach->dmabuf->resv);
+
+	if (!attach->importer_ops || !attach->importer_ops->restored ||
+	    attach->retired)
+		return;
+
+	/* It takes the locks that the other callback takes. */
+	lock_map_acquire_try(&dma_buf_invalidate_lockdep_map);
+	attach->importer_ops->restored(attach);
+	lock_map_release(&dma_buf_invalidate_lockdep_map);
 }

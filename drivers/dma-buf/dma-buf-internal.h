@@ -50,6 +50,7 @@ void dma_buf_attach_unmap(struct dma_buf_attachment *attach,
 			  const struct sg_table *sgt,
 			  enum dma_data_direction dir);
 void dma_buf_attach_invalidate(struct dma_buf_attachment *attach);
+void dma_buf_attach_restored(struct dma_buf_attachment *attach);
 
 /* dma-buf-mmap.c */
 int dma_buf_mmap_exporter(struct dma_buf *dmabuf, struct vm_area_struct *vma);
@@ -101,8 +102,9 @@ void dma_buf_show_bufinfo_attachment(struct seq_file *m,
 				     struct dma_buf_attachment *attach);
 
 /* dma-buf-revoke.c */
+extern struct lockdep_map dma_buf_revoke_lockdep_map;
 int dma_buf_revoke_check_vmap(const struct dma_buf *dmabuf);
-void dma_buf_wake_unmapped(struct dma_buf *dmabuf);
+void dma_buf_revoke_unmapped(struct dma_buf *dmabuf);
 
 /* dma-buf-warn.c */
 bool dma_buf_warn_once(const char *rule, const char *name, const char *owner);

@@ -129,6 +129,9 @@ static const char *export_defect(const struct dma_buf_export_info *exp_info)
 		return "an unknown mode";
 	if (exp_info->modes & DMA_BUF_MODE_MOVABLE && !exp_info->ops->pin)
 		return "movable without a pin op";
+	/* Entries that an op has made before the VMA is linked escape a zap. */
+	if (exp_info->modes & DMA_BUF_MODE_REVOCABLE && exp_info->ops->mmap)
+		return "revocable with an mmap op";
 	return NULL;
 }
 
@@ -138,7 +141,8 @@ static const char *export_defect(const struct dma_buf_export_info *exp_info)
  *
  * Context: Process context, may sleep.
  * Return: 0, or -EINVAL with one WARN for each exporter if there is an unknown
- * bit or %DMA_BUF_MODE_MOVABLE is offered without a pin op.
+ * bit, %DMA_BUF_MODE_MOVABLE is offered without a pin op, or
+ * %DMA_BUF_MODE_REVOCABLE with an mmap op.
  */
 int dma_buf_mode_check_export(const struct dma_buf_export_info *exp_info)
 {

@@ -694,7 +694,7 @@ void dma_buf_pfn_close(struct dma_buf_pfn_mapping *mapping)
 	mapping->attach = NULL;
 	dmabuf->nr_pfn_mappings--;
 	if (dmabuf->revoked)
-		dma_buf_wake_unmapped(dmabuf);
+		dma_buf_revoke_unmapped(dmabuf);
 }
 EXPORT_SYMBOL_NS_GPL(dma_buf_pfn_close, "DMA_BUF");
 

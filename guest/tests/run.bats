@@ -16,6 +16,7 @@ setup()
 	# move: importer | seen | moved
 	# pfn: scattered | told | 1 of RAM
 	# dma: heap | slice | arrives
+	# revoke: load | revoked | SIGBUS
 	END
 	cat > check <<-'END'
 	#!/bin/sh
@@ -85,7 +86,7 @@ $legend"
 	run ./run obj tests dir echo judged
 	[ "$status" -eq 0 ]
 	[[ $(cat asked) = "obj tests dir guest/* kselftest/dma-buf/mmap "* ]]
-	[[ $output = *"a longer row"*"importer accepts"*"a buffer that moves"*"where a buffer is"*"DMA by a device"* ]]
+	[[ $output = *"a longer row"*"importer accepts"*"a buffer that moves"*"where a buffer is"*"DMA by a device"*"a buffer that is revoked"* ]]
 	[ "${lines[-1]}" = "judged dir" ]
 }
 

@@ -331,13 +331,22 @@ struct dma_buf_test_lie {
  * struct dma_buf_test_revoke - take access away, or give it back
  *	(DMA_BUF_TEST_REVOKE)
  * @fd: in: a dma-buf of DMA_BUF_TEST_EXPORT, else -EINVAL
- * @revoked: in: DMA_BUF_REVOKED_*. -EINVAL if the buffer doesn't offer
- *	DMA_BUF_MODE_REVOCABLE, -EBUSY while an attachment of another mode or a
- *	vmap relies on access, -EPERM if it was revoked for good before.
+ * @revoked: in: DMA_BUF_REVOKED_*: dma_buf_unrevoke(), dma_buf_revoke_timeout(),
+ *	or that and dma_buf_revoke_permanently()
+ * @timeout_ms: in: how long to wait for importers, milliseconds up to 10000
+ * @reserved: in: 0
+ *
+ * Errors are those of the functions: -EINVAL if the buffer doesn't offer
+ * DMA_BUF_MODE_REVOCABLE; -EBUSY while an attachment of another mode or a vmap
+ * relies on access, or for DMA_BUF_REVOKED_NO while a revoke waits or has not
+ * waited for a mapping; -ETIMEDOUT; -ENODEV for DMA_BUF_REVOKED_NO if it was revoked
+ * for good.
  */
 struct dma_buf_test_revoke {
 	__s32 fd;
 	__u32 revoked;
+	__u32 timeout_ms;
+	__u32 reserved;
 };
 
 /**

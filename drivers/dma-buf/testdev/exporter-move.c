@@ -6,6 +6,8 @@
 #include <linux/dma-buf-pfn.h>
 #include <linux/dma-resv.h>
 #include <linux/err.h>
+#include <linux/jiffies.h>
+#include <linux/mutex.h>
 #include <linux/sched.h>
 #include <linux/ww_mutex.h>
 
@@ -43,14 +45,13 @@ static bool is_told(const struct dma_buf_attachment *attach)
 }
 
 /*
- * Take the buffer away from importers and CPUs. Mappings that are open
+ * Take the buffer away from importers and CPUs, to move it. Mappings that are open
  * afterwards may be read by devices and no longer written to. If the wait is
  * interrupted, they are as they were.
  */
-static int stop_access(struct dma_buf *dmabuf, bool interruptible)
+static int stop_access(struct dma_buf *dmabuf)
 {
 	struct dbt_buffer *buf = dmabuf->priv;
-	struct dbt_mapping *map;
 	long ret;
 
 	dma_resv_assert_held(dmabuf->resv);
@@ -59,7 +60,7 @@ static int stop_access(struct dma_buf *dmabuf, bool interruptible)
 	dma_buf_invalidate_mappings(dmabuf);
 
 	ret = dma_resv_wait_timeout(dmabuf->resv, DMA_RESV_USAGE_BOOKKEEP,
-				    interruptible, MAX_SCHEDULE_TIMEOUT);
+				    true, MAX_SCHEDULE_TIMEOUT);
 	if (ret < 0)
 		return ret;
 
@@ -69,14 +70,8 @@ static int stop_access(struct dma_buf *dmabuf, bool interruptible)
 		return 0;
 	}
 
-	/*
-	 * The last chance for what devices have written to bounce buffers. An
-	 * importer that can't be told goes on with its mapping after a revoke.
-	 */
+	/* The last chance for what devices have written to bounce buffers. */
 	dbt_sync_for_cpu(&buf->mappings);
-	list_for_each_entry(map, &buf->mappings, node)
-		if (is_told(map->attach))
-			map->stale = true;
 	return 0;
 }
 
@@ -149,7 +144,7 @@ static int move_locked(struct dma_buf *dmabuf, struct dbt_backing **backing)
 	if (ret)
 		return ret;
 
-	ret = stop_access(dmabuf, true);
+	ret = stop_access(dmabuf);
 	if (ret)
 		return ret;
 
@@ -204,42 +199,50 @@ long dbt_ioctl_move(struct dbt_file *file, union dbt_arg *arg)
 	return ret;
 }
 
-static long buffer_revoke(struct dma_buf *dmabuf, u32 revoked)
+static int buffer_revoke(struct dma_buf *dmabuf,
+			 const struct dma_buf_test_revoke *arg)
 {
-	struct ww_acquire_ctx ticket;
+	unsigned long timeout = msecs_to_jiffies(arg->timeout_ms);
+	struct dbt_buffer *buf = dmabuf->priv;
 	int ret;
 
-	ret = lock_with_ticket(dmabuf, &ticket);
-	if (ret)
-		return ret;
-
-	if (dma_buf_revoke_state(dmabuf) == DMA_BUF_REVOKED_PERMANENT &&
-	    revoked != DMA_BUF_REVOKED_PERMANENT) {
-		ret = -EPERM;
-		goto out;
+	switch (arg->revoked) {
+	case DMA_BUF_REVOKED_NO:
+		if (!mutex_trylock(&buf->revoke_lock))
+			return -EBUSY;
+		ret = dma_buf_unrevoke(dmabuf);
+		break;
+	case DMA_BUF_REVOKED_NOW:
+		return dma_buf_revoke_timeout(dmabuf, timeout);
+	default:
+		if (mutex_lock_interruptible(&buf->revoke_lock))
+			return -EINTR;
+		/*
+		 * The second has no timeout, and finds nothing to wait for, as
+		 * nobody gives the buffer back in between.
+		 */
+		ret = dma_buf_revoke_timeout(dmabuf, timeout);
+		if (!ret)
+			ret = dma_buf_revoke_permanently(dmabuf);
+		break;
 	}
-	ret = dma_buf_mark_revoked(dmabuf, revoked);
-	/* Not interruptible: the buffer is revoked, and access has to end. */
-	if (!ret && revoked != DMA_BUF_REVOKED_NO)
-		ret = stop_access(dmabuf, false);
-out:
-	unlock_with_ticket(dmabuf, &ticket);
+	mutex_unlock(&buf->revoke_lock);
 	return ret;
 }
 
 long dbt_ioctl_revoke(struct dbt_file *file, union dbt_arg *arg)
 {
-	u32 revoked = arg->revoke.revoked;
 	struct dma_buf *dmabuf;
 	long ret;
 
-	if (revoked > DMA_BUF_REVOKED_PERMANENT)
+	if (arg->revoke.revoked > DMA_BUF_REVOKED_PERMANENT ||
+	    arg->revoke.timeout_ms > DBT_MAX_DELAY_MS || arg->revoke.reserved)
 		return -EINVAL;
 
 	dmabuf = dbt_buffer_get(arg->revoke.fd);
 	if (IS_ERR(dmabuf))
 		return PTR_ERR(dmabuf);
-	ret = buffer_revoke(dmabuf, revoked);
+	ret = buffer_revoke(dmabuf, &arg->revoke);
 	dma_buf_put(dmabuf);
 	return ret;
 }

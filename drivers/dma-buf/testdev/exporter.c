@@ -16,9 +16,10 @@
 /**
  * DOC: exporter of the test device
  *
- * A buffer is an array of pages. %DMA_BUF_TEST_MOVE gives it other pages, and
- * %DMA_BUF_TEST_REVOKE takes access away or gives it back; both go through the
- * steps that a GPU driver goes through when it evicts, in exporter-move.c.
+ * A buffer is an array of pages. %DMA_BUF_TEST_MOVE gives it other pages, and goes
+ * through the steps that a GPU driver goes through when it evicts, in
+ * exporter-move.c. %DMA_BUF_TEST_REVOKE has the core take access away or give it
+ * back.
  *
  * What an importer maps keeps the pages that it was made for until it is
  * unmapped, wherever the buffer is by then. So an importer that is late reads
@@ -92,6 +93,7 @@ static void buffer_free(struct dbt_buffer *buf)
 {
 	dbt_backing_put_all(&buf->old);
 	dbt_backing_put(buf->backing);
+	mutex_destroy(&buf->revoke_lock);
 	kfree(buf);
 }
 
@@ -166,6 +168,7 @@ static struct dma_buf *buffer_export(const struct dma_buf_test_export *arg)
 	set_ops(buf);
 	INIT_LIST_HEAD(&buf->mappings);
 	INIT_LIST_HEAD(&buf->old);
+	mutex_init(&buf->revoke_lock);
 	buf->backing = dbt_backing_alloc(arg->backing, arg->size >> PAGE_SHIFT);
 	if (IS_ERR(buf->backing)) {
 		dmabuf = ERR_CAST(buf->backing);

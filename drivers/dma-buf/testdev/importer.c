@@ -31,8 +31,6 @@
  * the work and detaches, and after that none of them runs.
  */
 
-#define DBT_MAX_DELAY_MS	10000
-
 /* What an importer does when it is told: one of them */
 #define DBT_UNMAP_FLAGS		(DMA_BUF_TEST_UNMAP_LATE |		\
 				 DMA_BUF_TEST_UNMAP_NEVER |		\

@@ -25,7 +25,7 @@ static_assert(sizeof(struct dma_buf_test_pfn_range) == 40);
 static_assert(sizeof(struct dma_buf_test_pfn_query) == 40);
 static_assert(sizeof(struct dma_buf_test_buffer) == 4);
 static_assert(sizeof(struct dma_buf_test_lie) == 16);
-static_assert(sizeof(struct dma_buf_test_revoke) == 8);
+static_assert(sizeof(struct dma_buf_test_revoke) == 16);
 static_assert(sizeof(struct dma_buf_test_buffer_info) == 44);
 static_assert(sizeof(struct dma_buf_test_dma_mask) == 8);
 

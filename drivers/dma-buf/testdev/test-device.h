@@ -19,6 +19,9 @@
 
 #include "dma-buf-test-uapi.h"
 
+/* What userspace may have the device wait for, in milliseconds */
+#define DBT_MAX_DELAY_MS	10000
+
 struct device;
 struct dma_fence;
 struct page;
@@ -71,6 +74,7 @@ struct dbt_buffer {
 	struct dma_buf_ops ops;
 	struct dma_buf *dmabuf;
 	struct list_head node;	/* of those in a PCI device's memory */
+	struct mutex revoke_lock;
 
 	/* The reservation lock protects these. */
 	struct dbt_backing *backing;

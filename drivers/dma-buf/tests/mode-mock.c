@@ -29,7 +29,7 @@ struct mock_mapping {
 };
 
 /* Nobody else knows the buffer, so a lock that is held is the caller's. */
-static void record(struct mock_exporter *exp, const char *call, bool locked)
+void mock_record(struct mock_exporter *exp, const char *call, bool locked)
 {
 	size_t used = strlen(exp->calls);
 
@@ -53,16 +53,12 @@ static int op_attach(struct dma_buf *dmabuf, struct dma_buf_attachment *attach)
 {
 	struct mock_exporter *exp = dmabuf->priv;
 
-	record(exp, "attach", false);
+	mock_record(exp, "attach", false);
 	KUNIT_EXPECT_EQ(exp->test, hweight32(dma_buf_attachment_mode(attach)), 1);
 	if (exp->attach_error)
 		return exp->attach_error;
-	if (exp->revokes_in_attach) {
-		dma_resv_lock(dmabuf->resv, NULL);
-		KUNIT_EXPECT_EQ(exp->test, 0,
-				dma_buf_mark_revoked(dmabuf, DMA_BUF_REVOKED_NOW));
-		dma_resv_unlock(dmabuf->resv);
-	}
+	if (exp->revokes_in_attach)
+		KUNIT_EXPECT_EQ(exp->test, 0, dma_buf_revoke(dmabuf));
 	exp->attached++;
 	return 0;
 }
@@ -72,7 +68,7 @@ static void op_detach(struct dma_buf *dmabuf, struct dma_buf_attachment *attach)
 	struct mock_exporter *exp = dmabuf->priv;
 	struct mock_mapping *map;
 
-	record(exp, "detach", false);
+	mock_record(exp, "detach", false);
 	KUNIT_EXPECT_FALSE(exp->test, mock_is_attached(attach));
 	KUNIT_EXPECT_EQ(exp->test, attach->pins, 0);
 	list_for_each_entry(map, &exp->mappings, node)
@@ -90,7 +86,7 @@ static int op_pin(struct dma_buf_attachment *attach)
 {
 	struct mock_exporter *exp = attach->dmabuf->priv;
 
-	record(exp, "pin", true);
+	mock_record(exp, "pin", true);
 	KUNIT_EXPECT_TRUE(exp->test, mock_is_attached(attach));
 	if (exp->pin_error)
 		return exp->pin_error;
@@ -103,7 +99,7 @@ static void op_unpin(struct dma_buf_attachment *attach)
 {
 	struct mock_exporter *exp = attach->dmabuf->priv;
 
-	record(exp, "unpin", true);
+	mock_record(exp, "unpin", true);
 	exp->pinned--;
 	may_invalidate(exp, "unpin");
 }
@@ -115,7 +111,7 @@ static struct sg_table *op_map(struct dma_buf_attachment *attach,
 	struct mock_mapping *map;
 	int ret;
 
-	record(exp, "map", true);
+	mock_record(exp, "map", true);
 	if (exp->map_error)
 		return ERR_PTR(exp->map_error);
 	if (exp->returns_same_table && !list_empty(&exp->mappings)) {
@@ -151,7 +147,7 @@ static void op_unmap(struct dma_buf_attachment *attach, struct sg_table *sgt,
 	struct mock_exporter *exp = attach->dmabuf->priv;
 	struct mock_mapping *map;
 
-	record(exp, "unmap", true);
+	mock_record(exp, "unmap", true);
 	list_for_each_entry(map, &exp->mappings, node)
 		if (&map->sgt == sgt)
 			break;
@@ -169,11 +165,23 @@ static void op_unmap(struct dma_buf_attachment *attach, struct sg_table *sgt,
 	may_invalidate(exp, "unmap");
 }
 
+static int op_begin(struct dma_buf *dmabuf, enum dma_data_direction dir)
+{
+	mock_record(dmabuf->priv, "begin", false);
+	return 0;
+}
+
+static int op_end(struct dma_buf *dmabuf, enum dma_data_direction dir)
+{
+	mock_record(dmabuf->priv, "end", false);
+	return 0;
+}
+
 static int op_vmap(struct dma_buf *dmabuf, struct iosys_map *map)
 {
 	struct mock_exporter *exp = dmabuf->priv;
 
-	record(exp, "vmap", true);
+	mock_record(exp, "vmap", true);
 	iosys_map_set_vaddr(map, page_address(exp->page));
 	return 0;
 }
@@ -182,13 +190,16 @@ static void op_vunmap(struct dma_buf *dmabuf, struct iosys_map *map)
 {
 	struct mock_exporter *exp = dmabuf->priv;
 
-	record(exp, "vunmap", true);
+	mock_record(exp, "vunmap", true);
 }
 
 static void op_release(struct dma_buf *dmabuf)
 {
 	struct mock_exporter *exp = dmabuf->priv;
 
+	if (exp->revokes_in_release)
+		KUNIT_EXPECT_EQ(exp->test, 0,
+				dma_buf_revoke_permanently(dmabuf));
 	exp->released = true;
 }
 
@@ -197,6 +208,8 @@ static const struct dma_buf_ops mock_ops = {
 	.detach = op_detach,
 	.map_dma_buf = op_map,
 	.unmap_dma_buf = op_unmap,
+	.begin_cpu_access = op_begin,
+	.end_cpu_access = op_end,
 	.vmap = op_vmap,
 	.vunmap = op_vunmap,
 	.release = op_release,
@@ -323,7 +336,7 @@ void mock_invalidate(struct dma_buf_attachment *attach)
 {
 	struct mock_exporter *exp = attach->importer_priv;
 
-	record(exp, "invalidate", true);
+	mock_record(exp, "invalidate", true);
 	KUNIT_EXPECT_PTR_EQ(exp->test, attach->dmabuf, exp->dmabuf);
 	KUNIT_EXPECT_TRUE(exp->test, mock_is_attached(attach));
 }

@@ -32,6 +32,7 @@ struct mock_exporter {
 	int pin_error;
 	int map_error;
 	bool revokes_in_attach;
+	bool revokes_in_release;
 	bool returns_same_table;
 	const char *invalidates_in;	/* name of an op */
 };
@@ -69,6 +70,8 @@ void mock_rename(struct mock_exporter *exp);
 /* A device with a driver of such a name */
 struct device *mock_device(struct kunit *test);
 
+/* Write a call down; the reservation lock is to be held, or free. */
+void mock_record(struct mock_exporter *exp, const char *call, bool locked);
 /* What importers have as invalidate_mappings; importer_priv is the exporter. */
 void mock_invalidate(struct dma_buf_attachment *attach);
 bool mock_is_attached(const struct dma_buf_attachment *attach);

@@ -23,7 +23,6 @@
 
 #include "mode-matrix.h"
 #include "mode-mock.h"
-#include "unmap-waiter.h"
 
 #define MODE_ALL	(MODE_P | MODE_R | MODE_M)
 #define MODE_UNKNOWN	BIT(3)
@@ -120,15 +119,18 @@ static void invalidate(struct mock_exporter *exp)
 
 static int revoke_error(struct mock_exporter *exp, u32 revoked)
 {
-	int ret;
-
-	dma_resv_lock(exp->dmabuf->resv, NULL);
-	ret = dma_buf_mark_revoked(exp->dmabuf, revoked);
-	dma_resv_unlock(exp->dmabuf->resv);
-	return ret;
+	switch (revoked) {
+	case DMA_BUF_REVOKED_NO:
+		return dma_buf_unrevoke(exp->dmabuf);
+	case DMA_BUF_REVOKED_NOW:
+		/* -ETIMEDOUT where mappings are left */
+		return dma_buf_revoke_timeout(exp->dmabuf, 1);
+	default:
+		return dma_buf_revoke_permanently(exp->dmabuf);
+	}
 }
 
-static void mark_revoked(struct mock_exporter *exp, u32 revoked)
+static void revoke(struct mock_exporter *exp, u32 revoked)
 {
 	KUNIT_EXPECT_EQ(exp->test, revoke_error(exp, revoked), 0);
 	KUNIT_EXPECT_EQ(exp->test, dma_buf_revoke_state(exp->dmabuf), revoked);
@@ -203,6 +205,25 @@ static void exporter_with_unknown_mode_is_refused(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, ret, -EINVAL);
 		mock_rename(exp);
 	}
+}
+
+static int op_mmap(struct dma_buf *dmabuf, struct vm_area_struct *vma)
+{
+	return -EINVAL;
+}
+
+/* Whether it offers other modes or not */
+static void exporter_that_maps_what_it_may_revoke_is_refused(struct kunit *test)
+{
+	struct mock_exporter *exp = mock_exporter(test, PIN_OP);
+	int ret = 0;
+
+	exp->ops.mmap = op_mmap;
+	EXPECT_WARNINGS(test, 1, ret = mock_try_export(exp, MODE_R));
+	KUNIT_EXPECT_EQ(test, ret, -EINVAL);
+	EXPECT_WARNINGS(test, 0, ret = mock_try_export(exp, MODE_ALL));
+	KUNIT_EXPECT_EQ(test, ret, -EINVAL);
+	KUNIT_EXPECT_EQ(test, mock_try_export(exp, MODE_P | MODE_M), 0);
 }
 
 static void importer_with_inconsistent_modes_is_refused(struct kunit *test)
@@ -434,11 +455,10 @@ static void callback_may_retire_its_attachment(struct kunit *test)
 	struct mock_exporter *exp = mock_export(test, PIN_OP, MODE_R);
 	struct dma_buf_attachment *attach = attach_to(exp, &retiring);
 
-	mark_revoked(exp, DMA_BUF_REVOKED_NOW);
-	invalidate(exp);
+	revoke(exp, DMA_BUF_REVOKED_NOW);
 	invalidate(exp);
 	KUNIT_EXPECT_EQ(test, attach->pins, 0);
-	mark_revoked(exp, DMA_BUF_REVOKED_NO);
+	revoke(exp, DMA_BUF_REVOKED_NO);
 	dma_buf_detach(exp->dmabuf, attach);
 	EXPECT_CALLS(exp, "attach, pin, invalidate, unpin, invalidate, detach");
 
@@ -701,9 +721,9 @@ static void detach_drops_mappings_before_pins(struct kunit *test)
 	map(attach);
 	EXPECT_CALLS(exp, "attach, pin, pin, pin, map, map");
 	/* A revoke doesn't change that. */
-	mark_revoked(exp, DMA_BUF_REVOKED_NOW);
+	KUNIT_EXPECT_EQ(test, revoke_error(exp, DMA_BUF_REVOKED_NOW), -ETIMEDOUT);
 	EXPECT_WARNINGS(test, 1, dma_buf_detach(exp->dmabuf, attach));
-	EXPECT_CALLS(exp, "unmap, unmap, unpin, unpin, unpin, detach");
+	EXPECT_CALLS(exp, "invalidate, unmap, unmap, unpin, unpin, unpin, detach");
 }
 
 /* Several mappings */
@@ -865,11 +885,11 @@ static void revoked_buffer_takes_no_attachment(struct kunit *test)
 	for (int i = 0; i < ARRAY_SIZE(ops); i++) {
 		struct device *dev = mock_device(test);
 
-		mark_revoked(exp, DMA_BUF_REVOKED_NOW);
+		revoke(exp, DMA_BUF_REVOKED_NOW);
 		KUNIT_EXPECT_EQ(test, attach_error(exp, dev, ops[i]), -ENODEV);
 		invalidate(exp);
 		EXPECT_CALLS(exp, "");
-		mark_revoked(exp, DMA_BUF_REVOKED_NO);
+		revoke(exp, DMA_BUF_REVOKED_NO);
 
 		/* A revoke that comes later is found, and the exporter is told. */
 		exp->revokes_in_attach = true;
@@ -877,7 +897,7 @@ static void revoked_buffer_takes_no_attachment(struct kunit *test)
 		exp->revokes_in_attach = false;
 		invalidate(exp);
 		EXPECT_CALLS(exp, "attach, detach");
-		mark_revoked(exp, DMA_BUF_REVOKED_NO);
+		revoke(exp, DMA_BUF_REVOKED_NO);
 
 		dma_buf_detach(exp->dmabuf, attach_device(exp, dev, ops[i]));
 		EXPECT_CALLS(exp, ops[i] == &revocable ? "attach, pin, unpin, detach" :
@@ -890,15 +910,15 @@ static void expect_no_pin_while_revoked(struct mock_exporter *exp)
 	struct dma_buf_attachment *attach = attach_to(exp, &silent_callback);
 
 	pin(attach);
-	mark_revoked(exp, DMA_BUF_REVOKED_NOW);
+	revoke(exp, DMA_BUF_REVOKED_NOW);
 	KUNIT_EXPECT_EQ(exp->test, pin_error(attach), -ENODEV);
 	KUNIT_EXPECT_EQ(exp->test, attach->pins, 1);
 	/* Unpin always works. */
 	unpin(attach);
 	KUNIT_EXPECT_EQ(exp->test, pin_error(attach), -ENODEV);
-	mark_revoked(exp, DMA_BUF_REVOKED_NO);
+	revoke(exp, DMA_BUF_REVOKED_NO);
 	pin(attach);
-	mark_revoked(exp, DMA_BUF_REVOKED_PERMANENT);
+	revoke(exp, DMA_BUF_REVOKED_PERMANENT);
 	KUNIT_EXPECT_EQ(exp->test, pin_error(attach), -ENODEV);
 	unpin(attach);
 	dma_buf_detach(exp->dmabuf, attach);
@@ -909,10 +929,10 @@ static void revoked_buffer_takes_no_pin(struct kunit *test)
 	struct mock_exporter *exp = mock_export(test, PIN_OP, MODE_R);
 
 	expect_no_pin_while_revoked(exp);
-	EXPECT_CALLS(exp, "attach, pin, unpin, pin, unpin, detach");
+	EXPECT_CALLS(exp, "attach, pin, invalidate, unpin, pin, invalidate, unpin, detach");
 	exp = mock_export(test, NO_PIN_OP, MODE_R);
 	expect_no_pin_while_revoked(exp);
-	EXPECT_CALLS(exp, "attach, detach");
+	EXPECT_CALLS(exp, "attach, invalidate, invalidate, detach");
 }
 
 static void revoked_buffer_is_not_mapped(struct kunit *test)
@@ -926,12 +946,12 @@ static void revoked_buffer_is_not_mapped(struct kunit *test)
 
 		/* One that is there can be unmapped, and makes no exception. */
 		exp->calls[0] = '\0';
-		mark_revoked(exp, DMA_BUF_REVOKED_NOW);
+		KUNIT_EXPECT_EQ(test, revoke_error(exp, DMA_BUF_REVOKED_NOW), -ETIMEDOUT);
 		KUNIT_EXPECT_EQ(test, map_error(attach), -ENODEV);
 		unmap(attach, sgt);
 		KUNIT_EXPECT_EQ(test, map_error(attach), -ENODEV);
-		EXPECT_CALLS(exp, "unmap");
-		mark_revoked(exp, DMA_BUF_REVOKED_NO);
+		EXPECT_CALLS(exp, "invalidate, unmap");
+		revoke(exp, DMA_BUF_REVOKED_NO);
 		unmap(attach, map(attach));
 		EXPECT_CALLS(exp, "map, unmap");
 		dma_buf_detach(exp->dmabuf, attach);
@@ -952,10 +972,10 @@ static void revoked_buffer_takes_no_vmap(struct kunit *test)
 	struct mock_exporter *exp = mock_export(test, PIN_OP, MODE_P | MODE_R);
 	struct iosys_map a, b;
 
-	mark_revoked(exp, DMA_BUF_REVOKED_NOW);
+	revoke(exp, DMA_BUF_REVOKED_NOW);
 	KUNIT_EXPECT_EQ(test, vmap_error(exp, &a), -ENODEV);
 	EXPECT_CALLS(exp, "");
-	mark_revoked(exp, DMA_BUF_REVOKED_NO);
+	revoke(exp, DMA_BUF_REVOKED_NO);
 
 	/* While there is one, and for each that is counted up */
 	KUNIT_ASSERT_EQ(test, vmap_error(exp, &a), 0);
@@ -965,7 +985,7 @@ static void revoked_buffer_takes_no_vmap(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, revoke_error(exp, DMA_BUF_REVOKED_PERMANENT), -EBUSY);
 	KUNIT_EXPECT_EQ(test, dma_buf_revoke_state(exp->dmabuf), DMA_BUF_REVOKED_NO);
 	dma_buf_vunmap_unlocked(exp->dmabuf, &b);
-	mark_revoked(exp, DMA_BUF_REVOKED_NOW);
+	revoke(exp, DMA_BUF_REVOKED_NOW);
 	EXPECT_CALLS(exp, "vmap, vunmap");
 }
 
@@ -1031,7 +1051,8 @@ static void only_revocable_attachments_are_revoked(struct kunit *test)
 					    rows[i].error, "case %d", i);
 			KUNIT_EXPECT_EQ(test, dma_buf_revoke_state(exp->dmabuf), state);
 		}
-		EXPECT_CALLS(exp, "");
+		/* Once, or not at all */
+		EXPECT_CALLS(exp, rows[i].error ? "" : "invalidate, invalidate");
 		dma_buf_detach(exp->dmabuf, attach);
 		/* No promise is left. */
 		KUNIT_EXPECT_EQ(test, revoke_error(exp, DMA_BUF_REVOKED_PERMANENT), 0);
@@ -1046,7 +1067,7 @@ static void only_offers_of_revocable_are_revoked(struct kunit *test)
 	for (int i = 0; i < ARRAY_SIZE(offers); i++) {
 		struct mock_exporter *exp = mock_export(test, PIN_OP, offers[i]);
 
-		for (u32 how = 0; how <= DMA_BUF_REVOKED_PERMANENT; how++)
+		for (u32 how = DMA_BUF_REVOKED_NOW; how <= DMA_BUF_REVOKED_PERMANENT; how++)
 			KUNIT_EXPECT_EQ_MSG(test, revoke_error(exp, how), -EINVAL, "offer %d", i);
 		KUNIT_EXPECT_EQ(test, dma_buf_revoke_state(exp->dmabuf), DMA_BUF_REVOKED_NO);
 	}
@@ -1057,21 +1078,19 @@ static void revoked_is_one_of_three_states(struct kunit *test)
 	struct mock_exporter *exp = mock_export(test, PIN_OP, MODE_R);
 
 	KUNIT_EXPECT_EQ(test, dma_buf_revoke_state(exp->dmabuf), DMA_BUF_REVOKED_NO);
-	EXPECT_WARNINGS(test, 1, KUNIT_EXPECT_EQ(test, -EINVAL,
-						 revoke_error(exp, DMA_BUF_REVOKED_PERMANENT + 1)));
-	KUNIT_EXPECT_EQ(test, dma_buf_revoke_state(exp->dmabuf), DMA_BUF_REVOKED_NO);
 	for (int twice = 0; twice < 2; twice++)
-		mark_revoked(exp, DMA_BUF_REVOKED_NOW);
+		revoke(exp, DMA_BUF_REVOKED_NOW);
 	for (int twice = 0; twice < 2; twice++)
-		mark_revoked(exp, DMA_BUF_REVOKED_NO);
+		revoke(exp, DMA_BUF_REVOKED_NO);
 	dma_buf_detach(exp->dmabuf, attach_to(exp, &silent_callback));
 	EXPECT_CALLS(exp, "attach, detach");
 
 	/* Permanent is final. */
-	mark_revoked(exp, DMA_BUF_REVOKED_PERMANENT);
-	for (u32 how = DMA_BUF_REVOKED_NO; how <= DMA_BUF_REVOKED_NOW; how++)
-		EXPECT_WARNINGS(test, 1, KUNIT_EXPECT_EQ(test, -EINVAL, revoke_error(exp, how)));
-	EXPECT_WARNINGS(test, 0, mark_revoked(exp, DMA_BUF_REVOKED_PERMANENT));
+	revoke(exp, DMA_BUF_REVOKED_PERMANENT);
+	KUNIT_EXPECT_EQ(test, revoke_error(exp, DMA_BUF_REVOKED_NO), -ENODEV);
+	KUNIT_EXPECT_EQ(test, revoke_error(exp, DMA_BUF_REVOKED_NOW), 0);
+	KUNIT_EXPECT_EQ(test, revoke_error(exp, DMA_BUF_REVOKED_NO), -ENODEV);
+	revoke(exp, DMA_BUF_REVOKED_PERMANENT);
 	KUNIT_EXPECT_EQ(test, attach_error(exp, mock_device(test), &revocable), -ENODEV);
 	EXPECT_CALLS(exp, "");
 }
@@ -1083,44 +1102,10 @@ static int mode_init(struct kunit *test)
 	return 0;
 }
 
-static void wait_ends_with_the_last_mapping(struct kunit *test)
-{
-	struct mock_exporter *exp = mock_export(test, PIN_OP, MODE_R);
-	struct dma_buf_attachment *a = attach_to(exp, &revocable);
-	struct dma_buf_attachment *b = attach_to(exp, &revocable);
-	struct sg_table *first = map(a), *second = map(a), *other = map(b);
-	struct unmap_waiter waiter;
-
-	/* Nobody would wake it. */
-	EXPECT_WARNINGS(test, 1, dma_buf_wait_unmapped(exp->dmabuf));
-
-	mark_revoked(exp, DMA_BUF_REVOKED_NOW);
-	unmap_waiter_start(&waiter, exp->dmabuf);
-	KUNIT_EXPECT_TRUE(test, unmap_waiter_waits(&waiter));
-	unmap(a, first);
-	KUNIT_EXPECT_TRUE(test, unmap_waiter_waits(&waiter));
-	unmap(b, other);
-	KUNIT_EXPECT_TRUE(test, unmap_waiter_waits(&waiter));
-	unmap(a, second);
-	KUNIT_EXPECT_TRUE(test, unmap_waiter_end(&waiter));
-
-	/* There is none to wait for. */
-	dma_buf_wait_unmapped(exp->dmabuf);
-
-	/* What is left at detach counts, too. */
-	mark_revoked(exp, DMA_BUF_REVOKED_NO);
-	map(b);
-	mark_revoked(exp, DMA_BUF_REVOKED_NOW);
-	unmap_waiter_start(&waiter, exp->dmabuf);
-	KUNIT_EXPECT_TRUE(test, unmap_waiter_waits(&waiter));
-	EXPECT_WARNINGS(test, 1, dma_buf_detach(exp->dmabuf, b));
-	KUNIT_EXPECT_TRUE(test, unmap_waiter_end(&waiter));
-	dma_buf_detach(exp->dmabuf, a);
-}
-
 static struct kunit_case mode_cases[] = {
 	KUNIT_CASE_PARAM(each_importer_gets_its_mode_or_none, offer_gen_params),
 	KUNIT_CASE(exporter_with_unknown_mode_is_refused),
+	KUNIT_CASE(exporter_that_maps_what_it_may_revoke_is_refused),
 	KUNIT_CASE(importer_with_inconsistent_modes_is_refused),
 	KUNIT_CASE(static_importer_is_pinned_while_it_maps),
 	KUNIT_CASE(silent_or_movable_importer_pins_by_itself),
@@ -1151,7 +1136,6 @@ static struct kunit_case mode_cases[] = {
 	KUNIT_CASE(only_revocable_attachments_are_revoked),
 	KUNIT_CASE(only_offers_of_revocable_are_revoked),
 	KUNIT_CASE(revoked_is_one_of_three_states),
-	KUNIT_CASE(wait_ends_with_the_last_mapping),
 	{}
 };
 

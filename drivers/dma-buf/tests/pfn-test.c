@@ -250,16 +250,6 @@ static void invalidate(struct pfn_exporter *exp)
 	dma_resv_unlock(exp->dmabuf->resv);
 }
 
-static void mark_revoked(struct pfn_exporter *exp, u32 revoked)
-{
-	int ret;
-
-	dma_resv_lock(exp->dmabuf->resv, NULL);
-	ret = dma_buf_mark_revoked(exp->dmabuf, revoked);
-	dma_resv_unlock(exp->dmabuf->resv);
-	KUNIT_EXPECT_EQ(exp->test, ret, 0);
-}
-
 /* The model: what is true of a window of the buffer */
 
 static unsigned int model_extents(const struct pfn_exporter *exp, pgoff_t first, unsigned long nr,
@@ -1269,20 +1259,19 @@ static void pinned_importer_is_told_once(struct kunit *test)
 
 /* Revoked buffers */
 
-static void wait_ends_with_the_last_pfn_mapping(struct kunit *test)
+static void revoke_waits_for_the_last_pfn_mapping(struct kunit *test)
 {
 	struct pfn_exporter *exp = pfn_export(test, 1, DMA_BUF_MODE_REVOCABLE, O_RDWR);
 	struct importer *a = attach_and_open(exp, &revocable);
 	struct importer *b = attach_and_open(exp, &revocable);
 	struct unmap_waiter waiter;
 
-	mark_revoked(exp, DMA_BUF_REVOKED_NOW);
-	unmap_waiter_start(&waiter, exp->dmabuf);
+	unmap_waiter_start(&waiter, exp->dmabuf, dma_buf_revoke);
 	KUNIT_EXPECT_TRUE(test, unmap_waiter_waits(&waiter));
 	close(b);
 	KUNIT_EXPECT_TRUE(test, unmap_waiter_waits(&waiter));
 	close(a);
-	KUNIT_EXPECT_TRUE(test, unmap_waiter_end(&waiter));
+	KUNIT_EXPECT_EQ(test, unmap_waiter_end(&waiter), 0);
 	close_and_detach(a);
 	close_and_detach(b);
 }
@@ -1293,8 +1282,12 @@ static void revoked_buffer_tells_nothing(struct kunit *test)
 	struct importer *imp = attach_and_open(exp, &revocable);
 	struct importer *closed = attach_to(exp, &revocable);
 
-	for (u32 how = DMA_BUF_REVOKED_NOW; how <= DMA_BUF_REVOKED_PERMANENT; how++) {
-		mark_revoked(exp, how);
+	for (int permanent = 0; permanent < 2; permanent++) {
+		struct unmap_waiter waiter;
+
+		unmap_waiter_start(&waiter, exp->dmabuf,
+				   permanent ? dma_buf_revoke_permanently : dma_buf_revoke);
+		KUNIT_EXPECT_TRUE(test, unmap_waiter_waits(&waiter));
 		expect_no_answer(imp, -ENODEV, 0);
 		KUNIT_EXPECT_EQ(test, open_error(closed, TO_READ), -ENODEV);
 		KUNIT_EXPECT_EQ(test, open_error(closed, TO_WRITE), -ENODEV);
@@ -1303,17 +1296,16 @@ static void revoked_buffer_tells_nothing(struct kunit *test)
 		invalidate(exp);
 		KUNIT_EXPECT_EQ(test, imp->answer, -ENODEV);
 		expect_no_answer(imp, -ENODEV, 0);
-		if (how == DMA_BUF_REVOKED_PERMANENT)
+		/* Closing always works. */
+		close(imp);
+		KUNIT_EXPECT_EQ(test, unmap_waiter_end(&waiter), 0);
+		if (permanent)
 			break;
 
-		/* Given back, it may be elsewhere. */
-		mark_revoked(exp, DMA_BUF_REVOKED_NO);
-		expect_no_answer(imp, -ESTALE, 0);
-		close(imp);
+		KUNIT_EXPECT_EQ(test, dma_buf_unrevoke(exp->dmabuf), 0);
 		open(imp);
 		KUNIT_EXPECT_EQ(test, query_error(imp), 0);
 	}
-	/* Closing always works. */
 	close_and_detach(imp);
 	close_and_detach(closed);
 }
@@ -1633,7 +1625,7 @@ static struct kunit_case pfn_cases[] = {
 	KUNIT_CASE(mapping_from_the_callback_is_stale),
 	KUNIT_CASE(pinned_importer_is_told_once),
 	KUNIT_CASE(revoked_buffer_tells_nothing),
-	KUNIT_CASE(wait_ends_with_the_last_pfn_mapping),
+	KUNIT_CASE(revoke_waits_for_the_last_pfn_mapping),
 	KUNIT_CASE(exporter_without_the_op_is_refused),
 	KUNIT_CASE(importer_without_name_or_modes_is_refused),
 	KUNIT_CASE(importer_with_inconsistent_modes_is_refused),

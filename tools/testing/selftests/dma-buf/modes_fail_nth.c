@@ -477,6 +477,28 @@ TEST_FAIL_NTH(revocable_importer)
 	expect_balance(_metadata, &s->watch, s->fd);
 }
 
+/* A fence is there, so the revoke needs memory, and does without. */
+TEST_FAIL_NTH(busy_importer_that_is_revoked)
+{
+	struct dma_buf_test_attach args = {
+		.modes = REVOCABLE,
+		.flags = CALLBACK | DMA_BUF_TEST_BUSY,
+		.delay_ms = 20,
+	};
+	int id;
+
+	make_buffer(_metadata, s, DMA_BUF_TEST_SCATTERED, 0, PAGES);
+	args.fd = s->fd;
+	id = CALL(testdev_attach(s->dev, &args));
+	ASSERT_EQ(0, fail_nth_spare_trees(true));
+	CALL(dma_write(s, id, OTHER_SEED));
+	NEVER_FAILS(testdev_revoke(s->dev, s->fd, DMA_BUF_REVOKED_NOW));
+	NEVER_FAILS(testdev_revoke(s->dev, s->fd, DMA_BUF_REVOKED_NO));
+	CALL(dma_read(s, id));
+	NEVER_FAILS(testdev_detach(s->dev, id));
+	expect_balance(_metadata, &s->watch, s->fd);
+}
+
 TEST_FAIL_NTH(movable_importer)
 {
 	__u32 id = make_importer(_metadata, s, 0, CALLBACK);

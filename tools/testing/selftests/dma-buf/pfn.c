@@ -918,6 +918,7 @@ TEST_F(told, revoke_ends_an_answer)
 		.modes = REVOCABLE,
 		.flags = CALLBACK,
 	};
+	bool never = variant->flags & DMA_BUF_TEST_UNMAP_NEVER;
 	__u64 *before, *after;
 	__u32 id;
 
@@ -929,13 +930,17 @@ TEST_F(told, revoke_ends_an_answer)
 	ASSERT_EQ(0, testdev_pfn_open(dev->fd, id, false));
 	before = ask_each_page(_metadata, d, id);
 
-	ASSERT_EQ(0, testdev_revoke(dev->fd, d->fd, DMA_BUF_REVOKED_NOW));
+	ASSERT_EQ(never ? -ETIMEDOUT : 0,
+		  testdev_revoke_timeout(dev->fd, d->fd, DMA_BUF_REVOKED_NOW,
+					 never ? 10 : 10000));
 	check_invalid(_metadata, d, id, variant->flags, -ENODEV);
 	EXPECT_EQ(-ENODEV, testdev_pfn_open(dev->fd, id, false));
 	EXPECT_EQ(-ENODEV, testdev_attach(dev->fd, &args));
 	EXPECT_TRUE(gets_sigbus(d->view, false));
 	EXPECT_TRUE(gets_sigbus(d->view + d->size - 1, true));
 
+	if (never)
+		testdev_pfn_close(dev->fd, id);
 	ASSERT_EQ(0, testdev_revoke(dev->fd, d->fd, DMA_BUF_REVOKED_NO));
 	ASSERT_EQ(0, testdev_pfn_open(dev->fd, id, false));
 	after = ask_each_page(_metadata, d, id);

@@ -582,35 +582,62 @@ TEST_F(bar, refuses_a_writable_map_of_a_read_only_file)
 	report(_metadata, variant->name, "read-only fd", "EACCES");
 }
 
-/* What takes the BAR away from the importer, and gives it back to the owner */
-static int disable_memory(struct setup *self)
+/* What takes the BAR away, and gives it back */
+static int memory_off(struct setup *self)
 {
-	return vfio_command(&self->peer, 0, PCI_COMMAND_MEMORY) ?:
-	       vfio_command(&self->peer, PCI_COMMAND_MEMORY, 0);
+	return vfio_command(&self->peer, 0, PCI_COMMAND_MEMORY);
 }
 
-static int reset_function(struct setup *self)
+static int memory_on(struct setup *self)
 {
-	return vfio_reset(&self->peer) ?:
-	       vfio_command(&self->peer, PCI_COMMAND_MEMORY, 0);
+	return vfio_command(&self->peer, PCI_COMMAND_MEMORY, 0);
 }
 
-static int reset_bus(struct setup *self)
+static int low_power(struct setup *self)
 {
-	return vfio_hot_reset(&self->peer) ?:
-	       vfio_command(&self->peer, PCI_COMMAND_MEMORY, 0);
+	return vfio_low_power(&self->peer, true);
 }
 
-static void expect_revoked(struct __test_metadata *_metadata,
-			   struct setup *self,
-			   int (*take_away)(struct setup *self))
+static int full_power(struct setup *self)
 {
-	ASSERT_EQ(0, map_all(self, true));
+	return vfio_low_power(&self->peer, false) ?: memory_on(self);
+}
+
+/* Meanwhile nobody sees the content, so look at it before and afterwards. */
+static void expect_blocked_meanwhile(struct __test_metadata *_metadata,
+				     struct setup *self,
+				     int (*take)(struct setup *self),
+				     int (*give)(struct setup *self))
+{
+	size_t i;
+
+	clear_all(self);
+	fill(self->scratch, 55);
+	ASSERT_EQ(0, dma(self, IOVA_SCRATCH, false));
+	ASSERT_EQ(0, take(self));
+	ASSERT_EQ(0, dma(self, IOVA_TARGET, true));
+	expect_fault(_metadata, self, IOVA_TARGET);
+	ASSERT_EQ(0, give(self));
+	EXPECT_TRUE(only_has(self, NOWHERE, NULL));
+
+	for (i = 0; i < self->pages; i++)
+		memset(self->page[i], 0x5a, page_size);
+	ASSERT_EQ(0, take(self));
+	ASSERT_EQ(0, dma(self, IOVA_TARGET, false));
+	ASSERT_EQ(0, give(self));
+	ASSERT_EQ(0, dma(self, IOVA_SCRATCH, true));
+	for (i = 0; i < CHUNK && self->scratch[i] != 0x5a; i++)
+		;
+	EXPECT_EQ((size_t)CHUNK, i);
+}
+
+/* What was mapped before is back by itself, and a new map works as well. */
+static void expect_back(struct __test_metadata *_metadata, struct setup *self)
+{
+	size_t last = self->pages * page_size - CHUNK;
+
 	expect_write(_metadata, self, IOVA_TARGET, 0);
-	ASSERT_EQ(0, take_away(self));
-	expect_blocked(_metadata, self, IOVA_TARGET);
-
-	/* The old mapping stays empty, and a new one works. */
+	expect_read(_metadata, self, IOVA_TARGET + last, last);
 	ASSERT_EQ(0, unmap_target(self));
 	ASSERT_EQ(0, map_all(self, true));
 	expect_write(_metadata, self, IOVA_TARGET, 0);
@@ -620,25 +647,47 @@ TEST_F_TIMEOUT(bar, is_blocked_while_memory_is_disabled, 120)
 {
 	struct setup *s = &self->s;
 
-	expect_revoked(_metadata, s, disable_memory);
+	ASSERT_EQ(0, map_all(s, true));
+	expect_blocked_meanwhile(_metadata, s, memory_off, memory_on);
+	expect_back(_metadata, s);
 
 	/* Disabled, it can't be mapped at all. */
 	ASSERT_EQ(0, unmap_target(s));
-	ASSERT_EQ(0, vfio_command(&s->peer, 0, PCI_COMMAND_MEMORY));
+	ASSERT_EQ(0, memory_off(s));
 	EXPECT_EQ(-ENODEV, map_all(s, true));
-	report(_metadata, variant->name, "memory off", "blocked");
+	report(_metadata, variant->name, "memory off, on", "blocked, arrives");
 }
 
-TEST_F_TIMEOUT(bar, is_blocked_by_a_reset_of_the_function, 120)
+TEST_F_TIMEOUT(bar, is_blocked_in_low_power, 120)
 {
-	expect_revoked(_metadata, &self->s, reset_function);
-	report(_metadata, variant->name, "function reset", "blocked");
+	struct setup *s = &self->s;
+
+	ASSERT_EQ(0, map_all(s, true));
+	expect_blocked_meanwhile(_metadata, s, low_power, full_power);
+	expect_back(_metadata, s);
+	report(_metadata, variant->name, "low power, full", "blocked, arrives");
 }
 
-TEST_F_TIMEOUT(bar, is_blocked_by_a_hot_reset, 120)
+TEST_F_TIMEOUT(bar, is_back_after_a_reset_of_the_function, 120)
 {
-	expect_revoked(_metadata, &self->s, reset_bus);
-	report(_metadata, variant->name, "bus reset", "blocked");
+	struct setup *s = &self->s;
+
+	ASSERT_EQ(0, map_all(s, true));
+	expect_write(_metadata, s, IOVA_TARGET, 0);
+	ASSERT_EQ(0, vfio_reset(&s->peer) ?: memory_on(s));
+	expect_back(_metadata, s);
+	report(_metadata, variant->name, "function reset", "arrives again");
+}
+
+TEST_F_TIMEOUT(bar, is_back_after_a_hot_reset, 120)
+{
+	struct setup *s = &self->s;
+
+	ASSERT_EQ(0, map_all(s, true));
+	expect_write(_metadata, s, IOVA_TARGET, 0);
+	ASSERT_EQ(0, vfio_hot_reset(&s->peer) ?: memory_on(s));
+	expect_back(_metadata, s);
+	report(_metadata, variant->name, "bus reset", "arrives again");
 }
 
 /*

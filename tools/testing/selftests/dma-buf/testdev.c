@@ -172,11 +172,20 @@ int testdev_lie(int dev, int dmabuf, __u32 lie, size_t first)
 	return do_ioctl(dev, DMA_BUF_TEST_LIE, &arg);
 }
 
-int testdev_revoke(int dev, int dmabuf, __u32 revoked)
+int testdev_revoke_timeout(int dev, int dmabuf, __u32 revoked, __u32 ms)
 {
-	struct dma_buf_test_revoke arg = { .fd = dmabuf, .revoked = revoked };
+	struct dma_buf_test_revoke arg = {
+		.fd = dmabuf,
+		.revoked = revoked,
+		.timeout_ms = ms,
+	};
 
 	return do_ioctl(dev, DMA_BUF_TEST_REVOKE, &arg);
+}
+
+int testdev_revoke(int dev, int dmabuf, __u32 revoked)
+{
+	return testdev_revoke_timeout(dev, dmabuf, revoked, 10000);
 }
 
 int testdev_buffer_info(int dev, int dmabuf,

@@ -53,6 +53,7 @@ int testdev_importer_info(int dev, __u32 id,
 int testdev_move(int dev, int dmabuf);
 int testdev_lie(int dev, int dmabuf, __u32 lie, size_t first);
 int testdev_revoke(int dev, int dmabuf, __u32 revoked);
+int testdev_revoke_timeout(int dev, int dmabuf, __u32 revoked, __u32 ms);
 int testdev_buffer_info(int dev, int dmabuf,
 			struct dma_buf_test_buffer_info *info);
 int testdev_set_dma_mask(int dev, __u32 device, __u32 bits);

@@ -205,6 +205,18 @@ int vfio_hot_reset(struct vfio_device *dev)
 	return ioctl(dev->fd, VFIO_DEVICE_PCI_HOT_RESET, &arg) ? -errno : 0;
 }
 
+int vfio_low_power(struct vfio_device *dev, bool low)
+{
+	struct vfio_device_feature arg = {
+		.argsz = sizeof(arg),
+		.flags = VFIO_DEVICE_FEATURE_SET |
+			 (low ? VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY :
+				VFIO_DEVICE_FEATURE_LOW_POWER_EXIT),
+	};
+
+	return ioctl(dev->fd, VFIO_DEVICE_FEATURE, &arg) ? -errno : 0;
+}
+
 int vfio_map_bar(struct vfio_device *dev, int bar, void **map, size_t *size)
 {
 	struct vfio_region_info info;

@@ -39,6 +39,7 @@ int vfio_command(struct vfio_device *dev, __u16 set, __u16 clear);
 
 int vfio_reset(struct vfio_device *dev);	/* of the function */
 int vfio_hot_reset(struct vfio_device *dev);	/* of its bus */
+int vfio_low_power(struct vfio_device *dev, bool low);
 
 /* Map a BAR. *@size is its length in bytes. */
 int vfio_map_bar(struct vfio_device *dev, int bar, void **map, size_t *size);
