@@ -138,7 +138,7 @@ TEST_F(noiommu, tells_where_a_pinned_buffer_is)
 		uint64_t there = physical(memory + i, self->page_size);
 		uint64_t told;
 
-		ASSERT_NE(0, there);
+		ASSERT_NE(0U, there);
 		ASSERT_EQ(0, ioas_get_pa(self->iommufd, self->ioas, IOVA + i,
 					 &told));
 		EXPECT_EQ(there, told);
