@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Access is taken away and given back all the time, while threads attach and
- * detach, map, do DMA, and load and store by mappings that come and go. Each of
- * these works or is refused. While the buffer is revoked nobody is left in it:
+ * detach, map, do DMA, fork, and load and store by mappings that come and go. Each
+ * of these works or is refused. While the buffer is revoked nobody is left in it:
  * nothing is mapped for a device, or by a CPU mapping that was there before.
  *
  * ROUNDS in the environment is how often access is taken away.
@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "modes_fixture.h"
@@ -215,6 +216,67 @@ static void use_by_cpu(struct worker *w)
 	close(pipes[1]);
 }
 
+/* A child has the mapping of its parent, and entries of its own. */
+static int load_in_child(int pipes[2], const char *addr)
+{
+	int status;
+	pid_t pid;
+
+	pid = fork();
+	if (pid < 0)
+		return -errno;
+	if (!pid) {
+		__u64 word;
+
+		_exit(-load(pipes, addr, &word));
+	}
+	if (waitpid(pid, &status, 0) != pid || !WIFEXITED(status))
+		return -ECHILD;
+	return -WEXITSTATUS(status);
+}
+
+static void use_by_children(struct worker *w)
+{
+	char *map = mmap(NULL, NR_PAGES * page_size, PROT_READ, MAP_SHARED,
+			 w->team->fd, 0);
+	int pipes[2];
+
+	if (map == MAP_FAILED || pipe(pipes))
+		give_up(w, "mmap or pipe: %s", strerror(errno));
+	while (!stopped(w->team))
+		worked(w, "load in a child",
+		       load_in_child(pipes, map + word_at(w, BY_CPU)));
+	close(pipes[0]);
+	close(pipes[1]);
+	munmap(map, NR_PAGES * page_size);
+}
+
+/* Another file of the same buffer, which goes with what was mapped by it */
+static void use_by_other_files(struct worker *w)
+{
+	int pipes[2];
+
+	if (pipe(pipes))
+		give_up(w, "pipe: %s", strerror(errno));
+	while (!stopped(w->team)) {
+		int fd = dup(w->team->fd);
+		__u64 word;
+		char *map;
+
+		if (fd < 0)
+			give_up(w, "dup: %s", strerror(errno));
+		map = mmap(NULL, NR_PAGES * page_size, PROT_READ, MAP_SHARED,
+			   fd, 0);
+		close(fd);
+		if (map == MAP_FAILED)
+			give_up(w, "mmap: %s", strerror(errno));
+		worked(w, "load", load(pipes, map + word_at(w, BY_CPU), &word));
+		munmap(map, NR_PAGES * page_size);
+	}
+	close(pipes[0]);
+	close(pipes[1]);
+}
+
 /* The test */
 
 FIXTURE(race) {
@@ -312,6 +374,8 @@ TEST_F_TIMEOUT(race, revoke_against_all, 120)
 	hire(_metadata, team, come_and_go);
 	hire(_metadata, team, use_by_cpu);
 	hire(_metadata, team, use_by_cpu);
+	hire(_metadata, team, use_by_children);
+	hire(_metadata, team, use_by_other_files);
 	while (revokes < rounds && !stopped(team)) {
 		int ret;
 
@@ -334,7 +398,6 @@ TEST_F_TIMEOUT(race, revoke_against_all, 120)
 		usleep(rand() % 500);
 	}
 	stop(team);
-	TH_LOG("%d revokes, %d vetoes", revokes, vetoes);
 	for (n = 0; n < team->nr; n++) {
 		struct worker *w = &team->workers[n];
 
@@ -343,6 +406,8 @@ TEST_F_TIMEOUT(race, revoke_against_all, 120)
 		done += w->done;
 		refused += w->refused;
 	}
+	TH_LOG("%d revokes, %d vetoes, %ld calls worked, %ld were refused",
+	       revokes, vetoes, done, refused);
 	/* Or it was no race. Few rounds may be none. */
 	if (rounds >= ROUNDS) {
 		EXPECT_LT(0, done);
