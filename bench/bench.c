@@ -350,6 +350,43 @@ static int scattered_create(const struct exporter *exporter, struct dmabuf *buf,
 	return 0;
 }
 
+/*
+ * The same for a memfd and the udmabuf of all of it: pages of the two halves are
+ * allocated in turn.
+ */
+static int scattered_memfd_create(const struct exporter *exporter,
+				  struct dmabuf *buf, int flags)
+{
+	struct udmabuf_create create = { .size = buf->size };
+	size_t i;
+	char *p;
+	int dev;
+
+	(void)exporter;
+	(void)flags;
+	buf->memfd = memfd_create("bench", MFD_ALLOW_SEALING);
+	if (buf->memfd < 0 || ftruncate(buf->memfd, buf->size) ||
+	    fcntl(buf->memfd, F_ADD_SEALS, F_SEAL_SHRINK))
+		return -errno;
+	p = mmap(NULL, buf->size, PROT_READ | PROT_WRITE, MAP_SHARED,
+		 buf->memfd, 0);
+	if (p == MAP_FAILED)
+		return -errno;
+	for (i = 0; i < buf->size / 2; i += PAGE) {
+		touch(p + i, PAGE);
+		touch(p + buf->size / 2 + i, PAGE);
+	}
+	munmap(p, buf->size);
+
+	create.memfd = buf->memfd;
+	dev = open("/dev/udmabuf", O_RDWR);
+	buf->fd = dev < 0 ? -1 : ioctl(dev, UDMABUF_CREATE, &create);
+	if (buf->fd < 0)
+		return -errno;
+	close(dev);
+	return 0;
+}
+
 static const char *scattered_missing(const struct exporter *exporter)
 {
 	(void)exporter;
@@ -364,6 +401,17 @@ static const struct exporter_kind scattered_kind = {
 static const struct exporter scattered = {
 	.name = "udmabuf_4k",
 	.kind = &scattered_kind,
+	.exp_name = "udmabuf",
+};
+
+static const struct exporter_kind scattered_memfd_kind = {
+	.missing = scattered_missing,
+	.create = scattered_memfd_create,
+};
+
+static const struct exporter scattered_memfd = {
+	.name = "udmabuf_4k",
+	.kind = &scattered_memfd_kind,
 	.exp_name = "udmabuf",
 };
 
@@ -570,19 +618,20 @@ static void run_iommufd(const char *glob)
 		{ "iommufd", iommufd_dmabuf, HUGE, false },
 		{ "iommufd memfd", iommufd_memfd, HUGE, false },
 	};
-	const char *const names[] = { "udmabuf", "udmabuf_huge" };
+	const struct exporter *const exporters[] = {
+		&scattered_memfd, exporter_find("udmabuf_huge"),
+	};
 	size_t i, k;
 
-	for (i = 0; i < ARRAY_SIZE(names); i++) {
+	for (i = 0; i < ARRAY_SIZE(exporters); i++) {
 		struct dmabuf buf;
 		struct mapping m;
 		int ret;
 
-		ret = dmabuf_open(&buf, exporter_find(names[i]), 256 * MIB,
-				  O_RDWR);
+		ret = dmabuf_open(&buf, exporters[i], 256 * MIB, O_RDWR);
 		if (ret) {
 			errno = -ret;
-			err(1, "%s: a buffer of 256 MiB", names[i]);
+			err(1, "%s: a buffer of 256 MiB", exporters[i]->name);
 		}
 		m = (struct mapping){
 			.fd = buf.fd, .memfd = buf.memfd, .len = buf.size,
@@ -590,8 +639,8 @@ static void run_iommufd(const char *glob)
 		};
 		for (k = 0; k < ARRAY_SIZE(ops); k++)
 			if (!fnmatch(glob, ops[k].name, 0))
-				add_result(ops[k].name, names[i], m.len,
-					   least(&ops[k], &m));
+				add_result(ops[k].name, exporters[i]->name,
+					   m.len, least(&ops[k], &m));
 		dmabuf_close(&buf);
 	}
 }

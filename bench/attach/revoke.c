@@ -250,6 +250,7 @@ int bench_revoke_begin(struct device *dev, unsigned int importers)
 		return -ENOMEM;
 
 	info.ops = &ops;
+	info.priv = &bench;
 	info.size = HPAGE_PMD_SIZE;
 	info.flags = O_RDWR;
 	offer(&info);
