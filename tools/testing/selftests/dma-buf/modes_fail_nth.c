@@ -20,6 +20,7 @@
 
 #include "fail_nth.h"
 #include "modes_fixture.h"
+#include "sw_sync.h"
 
 /* A limit for bodies that never get through */
 #define MAX_NTH		2000
@@ -475,6 +476,30 @@ TEST_FAIL_NTH(revocable_importer)
 	NEVER_FAILS(testdev_unmap(s->dev, id));
 	NEVER_FAILS(testdev_detach(s->dev, id));
 	expect_balance(_metadata, &s->watch, s->fd);
+}
+
+static int revoke_times_out(struct sweep *s)
+{
+	int ret = testdev_revoke_timeout(s->dev, s->fd, DMA_BUF_REVOKED_NOW, 20);
+
+	return ret == -ETIMEDOUT ? 0 : -EBADE;
+}
+
+/* Without memory for a list of fences, it waits for them all the same. */
+TEST_FAIL_NTH(revoke_waits_for_a_fence)
+{
+	int timeline;
+
+	if (access(SW_SYNC, F_OK))
+		SKIP(return, "no " SW_SYNC);
+	make_buffer(_metadata, s, DMA_BUF_TEST_SCATTERED, 0, PAGES);
+	timeline = timeline_open();
+	ASSERT_LE(0, timeline);
+	ASSERT_EQ(0, timeline_fence(timeline, 1, s->fd, DMA_BUF_SYNC_RW));
+	NEVER_FAILS(revoke_times_out(s));
+	close(timeline);
+	NEVER_FAILS(testdev_revoke(s->dev, s->fd, DMA_BUF_REVOKED_NOW));
+	NEVER_FAILS(testdev_revoke(s->dev, s->fd, DMA_BUF_REVOKED_NO));
 }
 
 /* A fence is there, so the revoke needs memory, and does without. */
