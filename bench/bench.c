@@ -242,19 +242,32 @@ static void describe_bytes(const struct mapping *m)
 	elapsed += how.bytes;
 }
 
+/*
+ * Room for @nr mappings of @len bytes side by side, the first at a multiple of
+ * @len. *@area has (@nr + 1) * @len bytes, to be unmapped.
+ */
+static char *reserve(size_t nr, size_t len, char **area)
+{
+	*area = mmap(NULL, (nr + 1) * len, PROT_NONE,
+		     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (*area == MAP_FAILED)
+		err(1, "mmap");
+	return (char *)(((uintptr_t)*area + len - 1) / len * len);
+}
+
+static void map_at(char *p, const struct mapping *m, off_t offset)
+{
+	if (mmap(p, m->len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED,
+		 m->fd, offset) != p)
+		err(1, "mmap at an address");
+}
+
 /* One page of a BAR, whose mapping takes one entry: a huge one */
 static void fault_at(const struct mapping *m, off_t offset)
 {
-	char *area, *p;
+	char *area, *p = reserve(1, m->len, &area);
 
-	area = mmap(NULL, 2 * m->len, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS,
-		    -1, 0);
-	if (area == MAP_FAILED)
-		err(1, "mmap");
-	p = (char *)(((uintptr_t)area + m->len - 1) / m->len * m->len);
-	if (mmap(p, m->len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED,
-		 m->fd, offset) != p)
-		err(1, "mmap of a BAR");
+	map_at(p, m, offset);
 	start();
 	touch(p, PAGE);
 	stop();
@@ -312,50 +325,10 @@ static const struct operation {
 
 /*
  * A udmabuf of single pages of which no two are side by side in memory, or only
- * by chance: it takes a page of each half of a memfd in turn.
+ * by chance: the pages of the two halves of its memfd are allocated in turn.
  */
 static int scattered_create(const struct exporter *exporter, struct dmabuf *buf,
 			    int flags)
-{
-	size_t i, nr = buf->size / PAGE;
-	struct udmabuf_create_list *list;
-	void *mem;
-	int dev;
-
-	(void)exporter;
-	(void)flags;
-	list = calloc(1, sizeof(*list) + nr * sizeof(list->list[0]));
-	buf->memfd = memfd_create("bench", MFD_ALLOW_SEALING);
-	if (!list || buf->memfd < 0 || ftruncate(buf->memfd, buf->size) ||
-	    fcntl(buf->memfd, F_ADD_SEALS, F_SEAL_SHRINK))
-		return -errno;
-	mem = mmap(NULL, buf->size, PROT_READ | PROT_WRITE,
-		   MAP_SHARED | MAP_POPULATE, buf->memfd, 0);
-	if (mem == MAP_FAILED)
-		return -errno;
-	munmap(mem, buf->size);
-
-	list->count = nr;
-	for (i = 0; i < nr; i++) {
-		list->list[i].memfd = buf->memfd;
-		list->list[i].offset = (i % 2 * nr / 2 + i / 2) * PAGE;
-		list->list[i].size = PAGE;
-	}
-	dev = open("/dev/udmabuf", O_RDWR);
-	buf->fd = dev < 0 ? -1 : ioctl(dev, UDMABUF_CREATE_LIST, list);
-	if (buf->fd < 0)
-		return -errno;
-	close(dev);
-	free(list);
-	return 0;
-}
-
-/*
- * The same for a memfd and the udmabuf of all of it: pages of the two halves are
- * allocated in turn.
- */
-static int scattered_memfd_create(const struct exporter *exporter,
-				  struct dmabuf *buf, int flags)
 {
 	struct udmabuf_create create = { .size = buf->size };
 	size_t i;
@@ -401,17 +374,6 @@ static const struct exporter_kind scattered_kind = {
 static const struct exporter scattered = {
 	.name = "udmabuf_4k",
 	.kind = &scattered_kind,
-	.exp_name = "udmabuf",
-};
-
-static const struct exporter_kind scattered_memfd_kind = {
-	.missing = scattered_missing,
-	.create = scattered_memfd_create,
-};
-
-static const struct exporter scattered_memfd = {
-	.name = "udmabuf_4k",
-	.kind = &scattered_memfd_kind,
 	.exp_name = "udmabuf",
 };
 
@@ -619,7 +581,7 @@ static void run_iommufd(const char *glob)
 		{ "iommufd memfd", iommufd_memfd, HUGE, false },
 	};
 	const struct exporter *const exporters[] = {
-		&scattered_memfd, exporter_find("udmabuf_huge"),
+		&scattered, exporter_find("udmabuf_huge"),
 	};
 	size_t i, k;
 
@@ -684,67 +646,50 @@ static void revoke_attached(const struct mapping *m)
 		err(1, "DMA_BUF_BENCH_REVOKE");
 }
 
-static char *revoke_area;
+static char *first_mapping;
 
 static void revoke_mapped(const struct mapping *m)
 {
 	size_t i;
 
 	for (i = 0; i < m->extents; i++)
-		touch(revoke_area + i * m->len, PAGE);
+		touch(first_mapping + i * m->len, PAGE);
 	revoke_attached(m);
-}
-
-static void map_many(const struct mapping *m)
-{
-	size_t i, len = (m->extents + 1) * m->len;
-	char *area = mmap(NULL, len, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS,
-			  -1, 0);
-
-	if (area == MAP_FAILED)
-		err(1, "mmap");
-	area = (char *)(((uintptr_t)area + m->len - 1) / m->len * m->len);
-	for (i = 0; i < m->extents; i++)
-		if (mmap(area + i * m->len, m->len, PROT_READ | PROT_WRITE,
-			 MAP_SHARED | MAP_FIXED, m->fd, 0) == MAP_FAILED)
-			err(1, "mmap of a buffer that can be revoked");
-	revoke_area = area;
 }
 
 static void run_revoke(const char *glob)
 {
-	static const struct {
-		struct operation op;
-		bool attached;
-	} ops[] = {
-		{ { "revoke attached", revoke_attached, HUGE, true }, true },
-		{ { "revoke mapped", revoke_mapped, HUGE, true }, false },
+	static const struct operation ops[] = {
+		{ "revoke attached", revoke_attached, HUGE, false },
+		{ "revoke mapped", revoke_mapped, HUGE, false },
 	};
 	static const size_t nrs[] = { 1, 16, 256 };
 	size_t i, k;
 
 	for (k = 0; k < ARRAY_SIZE(ops); k++) {
+		bool attached = ops[k].run == revoke_attached;
 		int64_t cost[ARRAY_SIZE(nrs)];
 
-		if (fnmatch(glob, ops[k].op.name, 0))
+		if (fnmatch(glob, ops[k].name, 0))
 			continue;
 		for (i = 0; i < ARRAY_SIZE(nrs); i++) {
 			struct mapping m = {
 				.len = 2 * MIB, .times = 1, .extents = nrs[i],
 			};
-			char times[16];
+			char nr[16], *area;
+			size_t n;
 
 			m.fd = ioctl(importer(), DMA_BUF_BENCH_REVOKE_BEGIN,
-				     ops[k].attached ? nrs[i] : 0);
+				     attached ? nrs[i] : 0);
 			if (m.fd < 0)
 				err(1, "DMA_BUF_BENCH_REVOKE_BEGIN");
-			if (!ops[k].attached)
-				map_many(&m);
-			cost[i] = least(&ops[k].op, &m);
-			snprintf(times, sizeof(times), "%zu", nrs[i]);
-			add_result(ops[k].op.name, times, m.len, cost[i]);
-			if (!ops[k].attached)
-				munmap(revoke_area, m.extents * m.len);
+			first_mapping = reserve(nrs[i], m.len, &area);
+			for (n = 0; n < nrs[i] && !attached; n++)
+				map_at(first_mapping + n * m.len, &m, 0);
+			cost[i] = least(&ops[k], &m);
+			snprintf(nr, sizeof(nr), "%zu", nrs[i]);
+			add_result(ops[k].name, nr, m.len, cost[i]);
+			munmap(area, (nrs[i] + 1) * m.len);
 			close(m.fd);
 			if (ioctl(importer(), DMA_BUF_BENCH_REVOKE_END))
 				err(1, "DMA_BUF_BENCH_REVOKE_END");
@@ -752,7 +697,7 @@ static void run_revoke(const char *glob)
 		/* It grows with their number, and no faster. */
 		if (cost[2] > 18 * cost[1])
 			errx(1, "%s: %ld with 256, %ld with 16",
-			     ops[k].op.name, cost[2], cost[1]);
+			     ops[k].name, cost[2], cost[1]);
 	}
 }
 
@@ -761,7 +706,6 @@ static void set_limits(void)
 {
 	static const char *const limits[][2] = {
 		{ "/sys/module/udmabuf/parameters/size_limit_mb", "256" },
-		{ "/sys/module/udmabuf/parameters/list_limit", "65536" },
 	};
 	size_t i;
 
