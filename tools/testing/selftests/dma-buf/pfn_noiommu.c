@@ -97,15 +97,9 @@ FIXTURE_TEARDOWN(noiommu)
 	write_file(UNSAFE_NOIOMMU, "0");
 }
 
-static int map_file(FIXTURE_DATA(noiommu) *self, int fd)
+static int map_all(int iommufd, __u32 ioas, int fd, size_t size)
 {
-	return ioas_map_file(self->iommufd, self->ioas, fd, 0, self->size, IOVA,
-			     true);
-}
-
-static int unmap(FIXTURE_DATA(noiommu) *self)
-{
-	return ioas_unmap(self->iommufd, self->ioas, IOVA, self->size);
+	return ioas_map_file(iommufd, ioas, fd, 0, size, IOVA, true);
 }
 
 /* Where a page of ours is in memory, or 0 */
@@ -133,7 +127,8 @@ TEST_F(noiommu, tells_where_a_pinned_buffer_is)
 	memset(memory, 1, self->size);
 
 	ASSERT_EQ(0, vfio_attach(&self->device, self->ioas));
-	ASSERT_EQ(0, map_file(self, self->ram.fd));
+	ASSERT_EQ(0, map_all(self->iommufd, self->ioas,
+			     self->ram.fd, self->size));
 	for (i = 0; i < self->size; i += self->page_size) {
 		uint64_t there = physical(memory + i, self->page_size);
 		uint64_t told;
@@ -149,29 +144,32 @@ TEST_F(noiommu, tells_where_a_pinned_buffer_is)
 TEST_F(noiommu, refuses_to_map_a_revocable_buffer)
 {
 	ASSERT_EQ(0, vfio_attach(&self->device, self->ioas));
-	EXPECT_EQ(-EOPNOTSUPP, map_file(self, self->bar));
+	EXPECT_EQ(-EOPNOTSUPP, map_all(self->iommufd, self->ioas, self->bar,
+				       self->size));
 
 	/* Nothing is left at that IOVA. */
-	EXPECT_EQ(0, map_file(self, self->ram.fd));
+	EXPECT_EQ(0, map_all(self->iommufd, self->ioas,
+			     self->ram.fd, self->size));
 }
 
 TEST_F(noiommu, refuses_a_device_beside_a_revocable_buffer)
 {
-	ASSERT_EQ(0, map_file(self, self->bar));
+	ASSERT_EQ(0, map_all(self->iommufd, self->ioas, self->bar, self->size));
 	EXPECT_EQ(-EOPNOTSUPP, vfio_attach(&self->device, self->ioas));
 
-	ASSERT_EQ(0, unmap(self));
-	ASSERT_EQ(0, map_file(self, self->ram.fd));
+	ASSERT_EQ(0, ioas_unmap(self->iommufd, self->ioas, IOVA, self->size));
+	ASSERT_EQ(0, map_all(self->iommufd, self->ioas,
+			     self->ram.fd, self->size));
 	EXPECT_EQ(0, vfio_attach(&self->device, self->ioas));
 }
 
 /* What has been revoked may be given back. */
 TEST_F(noiommu, refuses_a_device_beside_a_revoked_buffer)
 {
-	ASSERT_EQ(0, map_file(self, self->bar));
+	ASSERT_EQ(0, map_all(self->iommufd, self->ioas, self->bar, self->size));
 	ASSERT_EQ(0, vfio_command(&self->peer, 0, PCI_COMMAND_MEMORY));
 	EXPECT_EQ(-EOPNOTSUPP, vfio_attach(&self->device, self->ioas));
-	EXPECT_EQ(0, unmap(self));
+	EXPECT_EQ(0, ioas_unmap(self->iommufd, self->ioas, IOVA, self->size));
 	EXPECT_EQ(0, vfio_attach(&self->device, self->ioas));
 }
 
