@@ -25,3 +25,10 @@ setup()
 	[ -n "$suites" ]
 	diff <(sort <<<"$programs") <(sort <<<"$suites")
 }
+
+# Its report switches lockdep off, and suites after it would run without.
+@test "the suite that provokes lockdep is the last one" {
+	last=$(grep -Ev '^(#|$)' "$guest/suites" | tail -n 1)
+	echo "last: $last"
+	[[ $last == kselftest/dma-buf/revoke_lockdep[[:space:]]* ]]
+}

@@ -81,6 +81,7 @@ struct dma_buf_test_export {
 #define DMA_BUF_TEST_UNMAP_NEVER	0x10	/* until told, or detach */
 #define DMA_BUF_TEST_LEAK		0x20	/* detaches mapped and pinned */
 #define DMA_BUF_TEST_BUSY		0x40	/* its device writes after @delay_ms */
+#define DMA_BUF_TEST_WRONG_ORDER	0x80	/* its lock is outside */
 
 /**
  * struct dma_buf_test_attach - attach to a dma-buf (DMA_BUF_TEST_ATTACH)
@@ -90,16 +91,21 @@ struct dma_buf_test_export {
  * @modes: in: mask of DMA_BUF_MODE_* that the importer declares to accept, 0
  *	for nothing. What is inconsistent is passed on to
  *	dma_buf_dynamic_attach().
- * @flags: in: DMA_BUF_TEST_STATIC ... DMA_BUF_TEST_BUSY. DMA_BUF_TEST_STATIC
+ * @flags: in: DMA_BUF_TEST_STATIC ... DMA_BUF_TEST_WRONG_ORDER. DMA_BUF_TEST_STATIC
  *	goes with no other flag than DMA_BUF_TEST_LEAK, and with no @modes.
  *	DMA_BUF_TEST_UNMAP_* and DMA_BUF_TEST_BUSY need DMA_BUF_TEST_INVALIDATE
  *	and exclude each other. DMA_BUF_TEST_NO_DEVICE needs @modes, and excludes
- *	DMA_BUF_TEST_STATIC and DMA_BUF_TEST_BUSY.
+ *	DMA_BUF_TEST_STATIC and DMA_BUF_TEST_BUSY. DMA_BUF_TEST_WRONG_ORDER needs
+ *	DMA_BUF_TEST_INVALIDATE.
  * @delay_ms: in: for DMA_BUF_TEST_UNMAP_LATE and DMA_BUF_TEST_BUSY,
  *	milliseconds up to 10000, else 0
  *
  * The ioctl returns the id of the importer, which is valid for this open file
  * and greater than 0.
+ *
+ * With DMA_BUF_TEST_WRONG_ORDER the importer attaches, and so takes the reservation
+ * lock, with a lock held that its invalidate_mappings takes, too. Lockdep reports
+ * the importer and switches itself off.
  */
 struct dma_buf_test_attach {
 	__s32 fd;

@@ -83,6 +83,12 @@ void dbt_importer_invalidate(struct dma_buf_attachment *attach)
 
 	dma_resv_assert_held(attach->dmabuf->resv);
 
+	/* In the wrong order: attach holds it outside of the reservation lock. */
+	if (imp->flags & DMA_BUF_TEST_WRONG_ORDER) {
+		mutex_lock(&imp->outer_lock);
+		mutex_unlock(&imp->outer_lock);
+	}
+
 	scoped_guard(mutex, &imp->lock) {
 		imp->invalidates++;
 		if (!imp->valid && !imp->pfn.valid)

@@ -38,7 +38,8 @@
 
 #define DBT_ATTACH_FLAGS						\
 	(DMA_BUF_TEST_STATIC | DMA_BUF_TEST_INVALIDATE |		\
-	 DMA_BUF_TEST_PEER2PEER | DBT_UNMAP_FLAGS | DMA_BUF_TEST_LEAK)
+	 DMA_BUF_TEST_PEER2PEER | DBT_UNMAP_FLAGS | DMA_BUF_TEST_LEAK |	\
+	 DMA_BUF_TEST_WRONG_ORDER)
 
 /**
  * dbt_importer_get - find an importer
@@ -86,6 +87,7 @@ static void importer_release(struct kref *refs)
 	dma_buf_detach(dmabuf, imp->attach);
 	dma_buf_put(dmabuf);
 	dbt_device_put(imp->device);
+	mutex_destroy(&imp->outer_lock);
 	mutex_destroy(&imp->lock);
 	kfree(imp);
 }
@@ -118,25 +120,35 @@ void dbt_importer_put_all(struct dbt_file *file)
 		dbt_importer_put(imp);
 }
 
+static struct dma_buf_attachment *dynamic_attach(struct dbt_importer *imp,
+						 struct device *dev)
+{
+	if (dev)
+		return dma_buf_dynamic_attach(imp->dmabuf, dev, &imp->ops, imp);
+	return dma_buf_pfn_attach(imp->dmabuf, "dma_buf_test", &imp->ops, imp);
+}
+
 static struct dma_buf_attachment *importer_attach(struct dbt_importer *imp,
 						  struct device *dev)
 {
+	bool wrong = imp->flags & DMA_BUF_TEST_WRONG_ORDER;
 	struct dma_buf_attachment *attach;
 
 	if (imp->flags & DMA_BUF_TEST_STATIC)
 		return dma_buf_attach(imp->dmabuf, dev);
 
-	if (dev)
-		attach = dma_buf_dynamic_attach(imp->dmabuf, dev, &imp->ops,
-						imp);
-	else
-		attach = dma_buf_pfn_attach(imp->dmabuf, "dma_buf_test",
-					    &imp->ops, imp);
+	if (wrong)
+		mutex_lock(&imp->outer_lock);
+	attach = dynamic_attach(imp, dev);
+	if (wrong)
+		mutex_unlock(&imp->outer_lock);
 	if (IS_ERR(attach))
 		return attach;
 
 	dma_resv_lock(imp->dmabuf->resv, NULL);
 	dma_buf_importer_might_lock(attach, &imp->lock);
+	if (wrong)
+		dma_buf_importer_might_lock(attach, &imp->outer_lock);
 	dma_resv_unlock(imp->dmabuf->resv);
 	return attach;
 }
@@ -150,6 +162,7 @@ static struct dbt_importer *importer_alloc(const struct dma_buf_test_attach *arg
 
 	kref_init(&imp->refs);
 	mutex_init(&imp->lock);
+	mutex_init(&imp->outer_lock);
 	INIT_DELAYED_WORK(&imp->late, dbt_importer_late);
 	INIT_DELAYED_WORK(&imp->job.work, dbt_job_work);
 	imp->device = arg->device;
@@ -201,6 +214,7 @@ err_dmabuf:
 err_device:
 	dbt_device_put(arg->device);
 err_free:
+	mutex_destroy(&imp->outer_lock);
 	mutex_destroy(&imp->lock);
 	kfree(imp);
 	return ERR_PTR(ret);
@@ -219,7 +233,8 @@ static bool attach_is_valid(const struct dma_buf_test_attach *arg)
 	    (!arg->modes ||
 	     flags & (DMA_BUF_TEST_STATIC | DMA_BUF_TEST_BUSY)))
 		return false;
-	if (flags & DBT_UNMAP_FLAGS && !(flags & DMA_BUF_TEST_INVALIDATE))
+	if (flags & (DBT_UNMAP_FLAGS | DMA_BUF_TEST_WRONG_ORDER) &&
+	    !(flags & DMA_BUF_TEST_INVALIDATE))
 		return false;
 	if (hweight32(flags & DBT_UNMAP_FLAGS) > 1)
 		return false;

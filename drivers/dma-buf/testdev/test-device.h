@@ -122,6 +122,7 @@ struct dbt_importer {
 	struct dma_buf_attachment *attach;
 	struct dma_buf_attach_ops ops;
 	struct delayed_work late;
+	struct mutex outer_lock; /* of %DMA_BUF_TEST_WRONG_ORDER */
 
 	/*
 	 * What the device does, if that takes time. Changed with the reservation
