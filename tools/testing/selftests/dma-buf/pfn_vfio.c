@@ -6,13 +6,15 @@
  * Two devices of QEMU are needed, behind a translating IOMMU, each behind a root
  * port of its own, and without a driver: "edu", which has a DMA engine, and
  * "ivshmem-plain", whose BAR 2 is RAM of the host. vfio-pci takes both. So DMA
- * to the dma-bufs of the second is peer-to-peer.
+ * to the dma-bufs of the second is peer-to-peer. Two functions of ivshmem-plain in
+ * one slot are for a reset of both.
  */
 
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/pci_regs.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -312,8 +314,12 @@ static size_t places(struct setup *self, size_t place[5])
 	return 5;
 }
 
-/* Return: NULL, or why there is nothing to test with */
-static const char *setup(struct __test_metadata *_metadata, struct setup *self)
+/*
+ * With the first of two functions for a peer if @second is not NULL, which gets the
+ * other. Return: NULL, or why there is nothing to test with
+ */
+static const char *setup(struct __test_metadata *_metadata, struct setup *self,
+			 char *second)
 {
 	char edu[16], peer[16];
 	size_t size;
@@ -327,7 +333,9 @@ static const char *setup(struct __test_metadata *_metadata, struct setup *self)
 
 	if (pci_find(0x1234, 0x11e8, edu))
 		return "no PCI device edu without a driver";
-	if (pci_find(0x1af4, 0x1110, peer))
+	if (second && pci_find_two(0x1af4, 0x1110, peer, second))
+		return "no PCI device with two functions ivshmem-plain";
+	if (!second && pci_find(0x1af4, 0x1110, peer))
 		return "no PCI device ivshmem-plain without a driver";
 	if (access("/dev/iommu", F_OK))
 		return "no /dev/iommu";
@@ -436,7 +444,7 @@ FIXTURE_VARIANT_ADD(device, cma_heap)
 
 FIXTURE_SETUP(device)
 {
-	const char *missing = setup(_metadata, &self->s);
+	const char *missing = setup(_metadata, &self->s, NULL);
 
 	if (!missing && variant->exporter)
 		missing = exporter_missing(exporter_find(variant->exporter));
@@ -555,7 +563,7 @@ FIXTURE_VARIANT_ADD(bar, shuffled_pages)
 
 FIXTURE_SETUP(bar)
 {
-	const char *missing = setup(_metadata, &self->s);
+	const char *missing = setup(_metadata, &self->s, NULL);
 
 	if (missing)
 		SKIP(return, "%s", missing);
@@ -731,6 +739,184 @@ TEST_F_TIMEOUT(bar, is_blocked_when_the_device_goes, 120)
 	expect_blocked(_metadata, s, IOVA_TARGET);
 	close(fd);
 	report(_metadata, variant->name, "device gone", "blocked");
+}
+
+/*
+ * Two functions that are reset together, as devices of a virtual machine: each
+ * maps the BAR of the other, and so does edu.
+ */
+FIXTURE(functions)
+{
+	struct setup s;			/* the first is its peer */
+	struct setup second;		/* its peer, and what is in its BAR */
+};
+
+FIXTURE_SETUP(functions)
+{
+	struct setup *s = &self->s, *second = &self->second;
+	char bdf[16];
+	const char *missing;
+	void *map;
+
+	second->peer.fd = -1;
+	second->buf.fd = -1;
+	missing = setup(_metadata, s, bdf);
+	if (missing)
+		SKIP(return, "%s", missing);
+
+	ASSERT_EQ(0, vfio_open(&second->peer, bdf, s->iommufd));
+	ASSERT_EQ(0, vfio_command(&second->peer, PCI_COMMAND_MEMORY, 0));
+	ASSERT_EQ(0, vfio_map_bar(&second->peer, 2, &map, &second->bar_size));
+	second->bar = map;
+	ASSERT_EQ(0, vfio_attach(&s->peer, s->ioas));
+	ASSERT_EQ(0, vfio_attach(&second->peer, s->ioas));
+
+	s->pages = 8;
+	second->pages = 8;
+	s->buf.fd = export_bar(s, 2, O_RDWR);
+	second->buf.fd = export_bar(second, 2, O_RDWR);
+	ASSERT_LE(0, s->buf.fd);
+	ASSERT_LE(0, second->buf.fd);
+	/* All but the peer and its BAR is the same. */
+	second->regs = s->regs;
+	second->scratch = s->scratch;
+	second->iommufd = s->iommufd;
+	second->ioas = s->ioas;
+}
+
+FIXTURE_TEARDOWN(functions)
+{
+	if (self->second.bar)
+		munmap(self->second.bar, self->second.bar_size);
+	if (self->second.buf.fd >= 0)
+		close(self->second.buf.fd);
+	vfio_close(&self->second.peer);
+	/* A device that is let go is reset, with its slot if it can be. */
+	vfio_close(&self->s.peer);
+	vfio_release(&self->second.peer);
+	teardown(&self->s);
+}
+
+#define IOVA_SECOND	(2 * IOVA_TARGET)
+
+static int map_second(struct setup *second)
+{
+	return ioas_map_file(second->iommufd, second->ioas, second->buf.fd, 0,
+			     second->pages * page_size, IOVA_SECOND, true);
+}
+
+TEST_F_TIMEOUT(functions, that_map_each_other_are_back_after_a_hot_reset, 120)
+{
+	struct setup *s = &self->s, *second = &self->second;
+
+	ASSERT_EQ(0, map_all(s, true));
+	ASSERT_EQ(0, map_second(second));
+	expect_write(_metadata, s, IOVA_TARGET, 0);
+	expect_write(_metadata, second, IOVA_SECOND, 0);
+
+	ASSERT_EQ(0, vfio_hot_reset(&s->peer));
+	ASSERT_EQ(0, memory_on(s) ?: memory_on(second));
+	expect_back(_metadata, s);
+	expect_write(_metadata, second, IOVA_SECOND, 0);
+
+	/* A reset doesn't give back what its user has taken away. */
+	clear_all(second);
+	fill(s->scratch, 66);
+	ASSERT_EQ(0, dma(s, IOVA_SCRATCH, false));
+	ASSERT_EQ(0, memory_off(second));
+	ASSERT_EQ(0, vfio_hot_reset(&s->peer));
+	ASSERT_EQ(0, dma(s, IOVA_SECOND, true));
+	expect_fault(_metadata, s, IOVA_SECOND);
+	ASSERT_EQ(0, memory_on(second));
+	EXPECT_TRUE(only_has(second, NOWHERE, NULL));
+	expect_write(_metadata, second, IOVA_SECOND, 0);
+	report(_metadata, "vfio-pci, two functions", "bus reset",
+	       "arrives again");
+}
+
+/* Threads that need what a hot reset holds while it waits for importers */
+struct busy {
+	struct setup *s;
+	unsigned long rounds;
+	int error;
+	bool stop;
+};
+
+static bool goes_on(struct busy *busy)
+{
+	return !__atomic_load_n(&busy->stop, __ATOMIC_RELAXED) && !busy->error;
+}
+
+/* Map the BAR of the second function for all, and unmap it. */
+static void *map_and_unmap(void *arg)
+{
+	struct busy *busy = arg;
+	struct setup *s = busy->s;
+
+	while (goes_on(busy)) {
+		int ret = map_second(s);
+
+		if (!ret) {
+			ret = ioas_unmap(s->iommufd, s->ioas, IOVA_SECOND,
+					 s->pages * page_size);
+			busy->rounds++;
+		}
+		/* In the middle of a reset it is revoked. */
+		if (ret && ret != -ENODEV)
+			busy->error = ret;
+	}
+	return NULL;
+}
+
+/*
+ * Fault on the BAR: the fault holds the mmap_lock, or the lock of the VMA, and waits
+ * for the device's memory_lock.
+ */
+static void *fault(void *arg)
+{
+	struct busy *busy = arg;
+	struct setup *s = busy->s;
+
+	while (goes_on(busy)) {
+		size_t size;
+		void *map;
+
+		busy->error = vfio_map_bar(&s->peer, 2, &map, &size);
+		if (busy->error)
+			break;
+		*(volatile uint8_t *)map;
+		munmap(map, size);
+		busy->rounds++;
+	}
+	return NULL;
+}
+
+TEST_F_TIMEOUT(functions, are_reset_while_they_are_mapped_and_touched, 240)
+{
+	struct setup *s = &self->s, *second = &self->second;
+	struct busy mapper = { .s = second }, toucher = { .s = second };
+	pthread_t threads[2];
+	int i;
+
+	ASSERT_EQ(0, map_all(s, true));
+	ASSERT_EQ(0, pthread_create(&threads[0], NULL, map_and_unmap, &mapper));
+	ASSERT_EQ(0, pthread_create(&threads[1], NULL, fault, &toucher));
+	for (i = 0; i < 10; i++) {
+		EXPECT_EQ(0, vfio_hot_reset(&s->peer));
+		EXPECT_EQ(0, memory_on(s) ?: memory_on(second));
+		expect_write(_metadata, s, IOVA_TARGET, 0);
+	}
+	__atomic_store_n(&mapper.stop, true, __ATOMIC_RELAXED);
+	__atomic_store_n(&toucher.stop, true, __ATOMIC_RELAXED);
+	pthread_join(threads[0], NULL);
+	pthread_join(threads[1], NULL);
+	EXPECT_EQ(0, mapper.error);
+	EXPECT_EQ(0, toucher.error);
+	EXPECT_LT(10UL, mapper.rounds);
+	EXPECT_LT(10UL, toucher.rounds);
+
+	ASSERT_EQ(0, map_second(second));
+	expect_write(_metadata, second, IOVA_SECOND, 0);
 }
 
 TEST_HARNESS_MAIN

@@ -46,7 +46,19 @@ static bool has_driver(const char *bdf)
 	return !access(path, F_OK);
 }
 
-int pci_find(unsigned int vendor, unsigned int device, char bdf[16])
+/* Whether there is one in the same slot */
+static bool find_second(const char *first, char second[16])
+{
+	char path[512];
+
+	snprintf(second, 16, "%s", first);
+	second[strlen(second) - 1] = '1';
+	snprintf(path, sizeof(path), PCI_DEVICES "/%s", second);
+	return !access(path, F_OK);
+}
+
+static int find(unsigned int vendor, unsigned int device, bool two,
+		char bdf[16], char second[16])
 {
 	DIR *dir = opendir(PCI_DEVICES);
 	struct dirent *entry;
@@ -60,10 +72,24 @@ int pci_find(unsigned int vendor, unsigned int device, char bdf[16])
 		    has_driver(entry->d_name))
 			continue;
 		snprintf(bdf, 16, "%.15s", entry->d_name);
-		ret = 0;
+		if (find_second(bdf, second) == two && strcmp(bdf, second))
+			ret = 0;
 	}
 	closedir(dir);
 	return ret;
+}
+
+int pci_find(unsigned int vendor, unsigned int device, char bdf[16])
+{
+	char none[16];
+
+	return find(vendor, device, false, bdf, none);
+}
+
+int pci_find_two(unsigned int vendor, unsigned int device, char first[16],
+		 char second[16])
+{
+	return find(vendor, device, true, first, second);
 }
 
 static int write_pci(const char *bdf, const char *name, const char *value)

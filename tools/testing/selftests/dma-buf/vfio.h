@@ -24,8 +24,13 @@ struct vfio_device {
 	bool bound;		/* to vfio-pci, by us */
 };
 
-/* Find a device by its ids, that no driver has. -ENODEV: there is none */
+/*
+ * Find a device by its ids, that no driver has: one that is alone in its slot, or
+ * the first of two functions. -ENODEV: there is none
+ */
 int pci_find(unsigned int vendor, unsigned int device, char bdf[16]);
+int pci_find_two(unsigned int vendor, unsigned int device, char first[16],
+		 char second[16]);
 
 /* Bind it to vfio-pci, open it, and bind it to @iommufd. */
 int vfio_open(struct vfio_device *dev, const char *bdf, int iommufd);
