@@ -884,7 +884,7 @@ static void *fault(void *arg)
 		busy->error = vfio_map_bar(&s->peer, 2, &map, &size);
 		if (busy->error)
 			break;
-		*(volatile uint8_t *)map;
+		__atomic_load_n((uint8_t *)map, __ATOMIC_RELAXED);
 		munmap(map, size);
 		busy->rounds++;
 	}
