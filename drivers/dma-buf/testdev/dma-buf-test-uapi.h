@@ -104,8 +104,8 @@ struct dma_buf_test_export {
  * and greater than 0.
  *
  * With DMA_BUF_TEST_WRONG_ORDER the importer attaches, and so takes the reservation
- * lock, with a lock held that its invalidate_mappings takes, too. Lockdep reports
- * the importer and switches itself off.
+ * lock, with a lock held that its invalidate_mappings tells lockdep to take, too.
+ * Lockdep reports the importer and switches itself off.
  */
 struct dma_buf_test_attach {
 	__s32 fd;

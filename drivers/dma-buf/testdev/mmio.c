@@ -237,7 +237,9 @@ static int mmio_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 
 	/* One is enough, and an old one has to be done with. */
 	guard(mutex)(&bar.lock);
-	if (bar.dev || !bitmap_empty(bar.used, MAX_PAGES))
+	if (bar.dev)
+		return -ENODEV;
+	if (!bitmap_empty(bar.used, MAX_PAGES))
 		return -EBUSY;
 
 	ret = pcim_enable_device(pdev);

@@ -4,10 +4,13 @@
  * named by lockdep when it attaches: nothing has to be revoked or moved for that.
  *
  * Lockdep reports once and switches itself off. So this is the last test of a
- * boot, and it is not for a kernel with panic_on_warn.
+ * boot, and it is run by its name only.
  */
 #define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "modes_fixture.h"
 
@@ -27,6 +30,25 @@ static bool lockdep_is_on(void)
 			break;
 	fclose(f);
 	return on;
+}
+
+/* Is @text in what the kernel has logged since @kmsg was read? */
+static bool was_logged(int kmsg, const char *text)
+{
+	char record[8192];
+	bool was = false;
+	ssize_t len;
+
+	/* EPIPE: some were lost, and the next one is there. */
+	while ((len = read(kmsg, record, sizeof(record) - 1)) > 0 ||
+	       (len < 0 && errno == EPIPE)) {
+		if (len < 0)
+			continue;
+		record[len] = '\0';
+		if (strstr(record, text))
+			was = true;
+	}
+	return was;
 }
 
 FIXTURE(importer) {
@@ -56,7 +78,11 @@ FIXTURE_TEARDOWN(importer)
 TEST_F(importer, with_a_wrong_order_is_named_when_it_attaches)
 {
 	struct testdev *dev = &self->dev;
+	int kmsg = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	__u32 id;
+
+	ASSERT_LE(0, kmsg);
+	lseek(kmsg, 0, SEEK_END);
 
 	/* Where the order is right, there is nothing to report. */
 	id = ATTACH(dev, .fd = self->fd, .modes = REVOCABLE, .flags = CALLBACK);
@@ -74,6 +100,9 @@ TEST_F(importer, with_a_wrong_order_is_named_when_it_attaches)
 	id = ATTACH(dev, .fd = self->fd, .modes = REVOCABLE,
 		    .flags = CALLBACK | WRONG_ORDER);
 	EXPECT_FALSE(lockdep_is_on());
+	/* The announcement spells it in another way. */
+	EXPECT_TRUE(was_logged(kmsg, "(&imp->outer_lock)"));
+	close(kmsg);
 
 	/* Alone, it doesn't run into itself. */
 	ASSERT_EQ(0, testdev_map(dev->fd, id));

@@ -46,15 +46,10 @@ static bool has_driver(const char *bdf)
 	return !access(path, F_OK);
 }
 
-/* Whether there is one in the same slot */
-static bool find_second(const char *first, char second[16])
+static bool is_free(const char *bdf, unsigned int vendor, unsigned int device)
 {
-	char path[512];
-
-	snprintf(second, 16, "%s", first);
-	second[strlen(second) - 1] = '1';
-	snprintf(path, sizeof(path), PCI_DEVICES "/%s", second);
-	return !access(path, F_OK);
+	return read_id(bdf, "vendor") == vendor &&
+	       read_id(bdf, "device") == device && !has_driver(bdf);
 }
 
 static int find(unsigned int vendor, unsigned int device, bool two,
@@ -67,12 +62,12 @@ static int find(unsigned int vendor, unsigned int device, bool two,
 	if (!dir)
 		return -ENODEV;
 	while (ret && (entry = readdir(dir))) {
-		if (read_id(entry->d_name, "vendor") != vendor ||
-		    read_id(entry->d_name, "device") != device ||
-		    has_driver(entry->d_name))
+		if (!is_free(entry->d_name, vendor, device))
 			continue;
 		snprintf(bdf, 16, "%.15s", entry->d_name);
-		if (find_second(bdf, second) == two && strcmp(bdf, second))
+		snprintf(second, 16, "%s", bdf);
+		second[strlen(second) - 1] = '1';
+		if (strcmp(bdf, second) && is_free(second, vendor, device) == two)
 			ret = 0;
 	}
 	closedir(dir);
