@@ -135,9 +135,21 @@ static void drop_leftovers(struct dma_buf_attachment *attach)
 		dma_buf_attach_unpin(attach);
 }
 
+/* What the importer has taken from CPUs and not given back */
+static void drop_exclusive(struct dma_buf_attachment *attach)
+{
+	size_t nr = dma_buf_exclusive_detach(attach);
+	const char *driver = dma_buf_attach_driver(attach);
+
+	if (nr && dma_buf_warn_once("keeps", driver, dma_buf_attach_bus(attach)))
+		WARN(1, "dma-buf: importer %s detaches from a buffer of %s with %zu exclusive ranges left\n",
+		     driver, attach->dmabuf->exp_name, nr);
+}
+
 /* Out of line: an attachment that is detached has seldom anything left. */
 static noinline void drop_all(struct dma_buf_attachment *attach)
 {
+	drop_exclusive(attach);
 	if (has_leftovers(attach))
 		drop_leftovers(attach);
 	dma_buf_pfn_free_table(attach);
@@ -160,7 +172,7 @@ void dma_buf_attach_del(struct dma_buf_attachment *attach)
 	dma_resv_assert_held(attach->dmabuf->resv);
 
 	if (attach->mappings || !hlist_empty(&attach->pfn_mappings) ||
-	    attach->table || attach->pins)
+	    attach->has_more || attach->pins)
 		drop_all(attach);
 	list_del(&attach->node);
 }
@@ -432,4 +444,29 @@ void dma_buf_attach_restored(struct dma_buf_attachment *attach)
 	lock_map_acquire_try(&dma_buf_invalidate_lockdep_map);
 	attach->importer_ops->restored(attach);
 	lock_map_release(&dma_buf_invalidate_lockdep_map);
+}
+
+/**
+ * dma_buf_attach_exclusive_lost - tell an importer that CPUs want a range back
+ * @attach:	attachment that has taken it
+ * @first:	page index in the buffer
+ * @nr:		pages
+ *
+ * Context: Process context, may sleep. Holds the reservation lock.
+ * Return: a fence that signals when the device has stopped, whose reference is
+ * the caller's, or NULL if it has.
+ */
+struct dma_fence *
+dma_buf_attach_exclusive_lost(struct dma_buf_attachment *attach, pgoff_t first,
+			      unsigned long nr)
+{
+	struct dma_fence *fence;
+
+	dma_resv_assert_held(attach->dmabuf->resv);
+
+	/* It takes the locks that the other callbacks take. */
+	lock_map_acquire_try(&dma_buf_invalidate_lockdep_map);
+	fence = attach->importer_ops->exclusive_lost(attach, first, nr);
+	lock_map_release(&dma_buf_invalidate_lockdep_map);
+	return fence;
 }

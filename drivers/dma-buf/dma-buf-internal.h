@@ -15,10 +15,12 @@ struct dma_buf;
 struct dma_buf_attachment;
 struct dma_buf_export_info;
 struct dma_buf_attach_ops;
+struct dma_buf_hold;
 struct dma_buf_mapping;
 struct dma_buf_pfn_iter;
 struct dma_buf_pfn_range;
 struct device;
+struct dma_fence;
 struct iosys_map;
 struct lockdep_map;
 struct seq_file;
@@ -51,6 +53,22 @@ void dma_buf_attach_unmap(struct dma_buf_attachment *attach,
 			  enum dma_data_direction dir);
 void dma_buf_attach_invalidate(struct dma_buf_attachment *attach);
 void dma_buf_attach_restored(struct dma_buf_attachment *attach);
+struct dma_fence *
+dma_buf_attach_exclusive_lost(struct dma_buf_attachment *attach, pgoff_t first,
+			      unsigned long nr);
+
+/* dma-buf-exclusive.c */
+size_t dma_buf_exclusive_detach(struct dma_buf_attachment *attach);
+void dma_buf_exclusive_lose_all(struct dma_buf *dmabuf);
+void dma_buf_exclusive_end(struct dma_buf *dmabuf);
+struct dma_buf_hold *dma_buf_exclusive_claim(struct dma_buf *dmabuf,
+					     pgoff_t index);
+int dma_buf_exclusive_wait(struct dma_buf_hold *hold, bool wait, bool killable);
+bool dma_buf_exclusive_is_taken(struct dma_buf *dmabuf, pgoff_t first,
+				unsigned long nr);
+void dma_buf_exclusive_clip(struct dma_buf *dmabuf, pgoff_t index,
+			    pgoff_t *first, pgoff_t *end);
+void dma_buf_exclusive_release(struct dma_buf *dmabuf);
 
 /* dma-buf-mmap.c */
 int dma_buf_mmap_exporter(struct dma_buf *dmabuf, struct vm_area_struct *vma);
@@ -88,6 +106,8 @@ void dma_buf_pfn_end_cpu_access(struct dma_buf *dmabuf,
 pgprot_t dma_buf_pfn_pgprot(const struct dma_buf_pfn_range *range, pgprot_t prot);
 int dma_buf_pfn_mmap(struct dma_buf *dmabuf, struct vm_area_struct *vma);
 void dma_buf_pfn_zap(struct dma_buf *dmabuf);
+void dma_buf_pfn_zap_pages(struct dma_buf *dmabuf, pgoff_t first,
+			   unsigned long nr);
 void dma_buf_pfn_release_file(struct dma_buf *dmabuf);
 
 /* dma-buf-pfn-vmap.c */

@@ -191,10 +191,12 @@ static bool never_moves(const struct dma_buf *dmabuf)
 static void put_ram_table(struct dma_buf_attachment *attach,
 			  struct sg_table *sgt)
 {
-	if (!attach->table && never_moves(attach->dmabuf))
+	if (!attach->table && never_moves(attach->dmabuf)) {
 		attach->table = sgt;
-	else
+		attach->has_more = true;
+	} else {
 		free_ram_table(sgt);
+	}
 }
 
 /**

@@ -175,6 +175,8 @@ static vm_fault_t insert_huge(struct dma_buf *dmabuf, struct vm_fault *vmf,
 	first = vmf->pgoff - skip;
 	if (first > (dmabuf->size >> PAGE_SHIFT) - BIT(order))
 		return VM_FAULT_FALLBACK;
+	if (dma_buf_exclusive_is_taken(dmabuf, first, BIT(order)))
+		return VM_FAULT_FALLBACK;
 
 	/*
 	 * An error is for the small entry to tell. A walk over many small pages,
@@ -226,6 +228,7 @@ static vm_fault_t insert_small(struct dma_buf *dmabuf, struct vm_fault *vmf)
 	first = vmf->pgoff - ((addr - start) >> PAGE_SHIFT);
 	end = vmf->pgoff + ((last - addr) >> PAGE_SHIFT) + 1;
 	end = min(end, dmabuf->size >> PAGE_SHIFT);
+	dma_buf_exclusive_clip(dmabuf, vmf->pgoff, &first, &end);
 
 	if (dma_buf_pfn_ask_part(dmabuf, vmf->pgoff, first, end, &range) ||
 	    !(range.flags & DMA_BUF_PFN_CPU))
@@ -241,6 +244,64 @@ static vm_fault_t insert_small(struct dma_buf *dmabuf, struct vm_fault *vmf)
 	return ret;
 }
 
+/*
+ * Wait for a device that has the page to itself. Return: 0 to look again; the
+ * lock isn't held.
+ */
+static vm_fault_t wait_for_device(struct dma_buf_hold *hold,
+				  struct vm_fault *vmf)
+{
+	bool killable = vmf->flags & FAULT_FLAG_KILLABLE;
+
+	if (fault_flag_allow_retry_first(vmf->flags)) {
+		bool wait = !(vmf->flags & FAULT_FLAG_RETRY_NOWAIT);
+
+		if (wait)
+			release_fault_lock(vmf);
+		dma_buf_exclusive_wait(hold, wait, killable);
+		return VM_FAULT_RETRY;
+	}
+
+	if (!dma_buf_exclusive_wait(hold, true, killable))
+		return 0;
+	release_fault_lock(vmf);
+	return VM_FAULT_RETRY;
+}
+
+/*
+ * Take the lock, and wait until the page can be mapped. Return: 0 with the lock
+ * held; otherwise it isn't.
+ */
+static vm_fault_t fault_begin(struct dma_buf *dmabuf, struct vm_fault *vmf,
+			      unsigned int order)
+{
+	struct dma_buf_hold *hold;
+	vm_fault_t ret;
+
+	do {
+		ret = fault_lock(dmabuf, vmf);
+		if (ret)
+			return ret;
+
+		if (dmabuf->revoked) {
+			dma_resv_unlock(dmabuf->resv);
+			return VM_FAULT_SIGBUS;
+		}
+
+		ret = fault_wait(dmabuf, vmf);
+		if (ret)
+			return ret;
+
+		/* For a huge entry, a device has no need to stop. */
+		hold = order ? NULL : dma_buf_exclusive_claim(dmabuf, vmf->pgoff);
+		if (!hold)
+			return 0;
+		dma_resv_unlock(dmabuf->resv);
+		ret = wait_for_device(hold, vmf);
+	} while (!ret);
+	return ret;
+}
+
 static vm_fault_t core_huge_fault(struct vm_fault *vmf, unsigned int order)
 {
 	struct dma_buf *dmabuf = vmf->vma->vm_private_data;
@@ -249,16 +310,7 @@ static vm_fault_t core_huge_fault(struct vm_fault *vmf, unsigned int order)
 	if (dmabuf->size < PAGE_SIZE << order)
 		return VM_FAULT_FALLBACK;
 
-	ret = fault_lock(dmabuf, vmf);
-	if (ret)
-		return ret;
-
-	if (dmabuf->revoked) {
-		dma_resv_unlock(dmabuf->resv);
-		return VM_FAULT_SIGBUS;
-	}
-
-	ret = fault_wait(dmabuf, vmf);
+	ret = fault_begin(dmabuf, vmf, order);
 	if (ret)
 		return ret;
 
@@ -336,6 +388,23 @@ void dma_buf_pfn_zap(struct dma_buf *dmabuf)
 
 	if (dmabuf->cpu_mapping)
 		unmap_mapping_range(dmabuf->cpu_mapping, 0, 0, 1);
+}
+
+/**
+ * dma_buf_pfn_zap_pages - take a part of a buffer away from CPUs
+ * @dmabuf:	the buffer
+ * @first:	page index
+ * @nr:		pages
+ *
+ * Context: As dma_buf_pfn_zap().
+ */
+void dma_buf_pfn_zap_pages(struct dma_buf *dmabuf, pgoff_t first,
+			   unsigned long nr)
+{
+	dma_resv_assert_held(dmabuf->resv);
+
+	if (dmabuf->cpu_mapping)
+		unmap_mapping_pages(dmabuf->cpu_mapping, first, nr, true);
 }
 
 /**

@@ -106,7 +106,8 @@ int dma_buf_pfn_vmap(struct dma_buf *dmabuf, struct iosys_map *map)
 	if (!IS_ENABLED(CONFIG_MMU))
 		return -EOPNOTSUPP;
 
-	/* Those who vmap expect no signals. */
+	/* Those who vmap expect no signals, and nobody can take it away again. */
+	dma_buf_exclusive_end(dmabuf);
 	dma_resv_wait_timeout(dmabuf->resv, DMA_RESV_USAGE_KERNEL, false,
 			      MAX_SCHEDULE_TIMEOUT);
 

@@ -167,7 +167,8 @@ static const char *export_defect(const struct dma_buf_export_info *exp_info)
 {
 	const struct dma_buf_ops *ops = exp_info->ops;
 
-	if (exp_info->cpu_access & ~(DMA_BUF_CPU_MMAP | DMA_BUF_CPU_VMAP))
+	if (exp_info->cpu_access & ~(DMA_BUF_CPU_MMAP | DMA_BUF_CPU_VMAP |
+				     DMA_BUF_CPU_EXCLUSIVE))
 		return "an unknown flag";
 	if (exp_info->cpu_access && !ops->pfn_range)
 		return "CPU access without a pfn_range op";
@@ -175,6 +176,10 @@ static const char *export_defect(const struct dma_buf_export_info *exp_info)
 		return "an mmap op and the core's";
 	if (exp_info->cpu_access & DMA_BUF_CPU_VMAP && (ops->vmap || ops->vunmap))
 		return "a vmap op and the core's";
+	/* What the core doesn't map it can't keep CPUs out of. */
+	if (exp_info->cpu_access & DMA_BUF_CPU_EXCLUSIVE &&
+	    (ops->mmap || ops->vmap))
+		return "exclusive access besides an mmap or vmap op";
 	if (ops->pfn_range && (!exp_info->size || !PAGE_ALIGNED(exp_info->size)))
 		return "PFN ranges of a size that isn't in pages";
 	return NULL;

@@ -82,6 +82,9 @@ struct dma_buf_test_export {
 #define DMA_BUF_TEST_LEAK		0x20	/* detaches mapped and pinned */
 #define DMA_BUF_TEST_BUSY		0x40	/* its device writes after @delay_ms */
 #define DMA_BUF_TEST_WRONG_ORDER	0x80	/* its lock is outside */
+#define DMA_BUF_TEST_EXCLUSIVE		0x100	/* exclusive_lost op */
+#define DMA_BUF_TEST_STOP_LATE		0x200	/* stops after @delay_ms */
+#define DMA_BUF_TEST_STOP_NEVER		0x400	/* until detach */
 
 /**
  * struct dma_buf_test_attach - attach to a dma-buf (DMA_BUF_TEST_ATTACH)
@@ -91,13 +94,14 @@ struct dma_buf_test_export {
  * @modes: in: mask of DMA_BUF_MODE_* that the importer declares to accept, 0
  *	for nothing. What is inconsistent is passed on to
  *	dma_buf_dynamic_attach().
- * @flags: in: DMA_BUF_TEST_STATIC ... DMA_BUF_TEST_WRONG_ORDER. DMA_BUF_TEST_STATIC
+ * @flags: in: DMA_BUF_TEST_STATIC ... DMA_BUF_TEST_STOP_NEVER. DMA_BUF_TEST_STATIC
  *	goes with no other flag than DMA_BUF_TEST_LEAK, and with no @modes.
  *	DMA_BUF_TEST_UNMAP_* and DMA_BUF_TEST_BUSY need DMA_BUF_TEST_INVALIDATE
  *	and exclude each other. DMA_BUF_TEST_NO_DEVICE needs @modes, and excludes
  *	DMA_BUF_TEST_STATIC and DMA_BUF_TEST_BUSY. DMA_BUF_TEST_WRONG_ORDER needs
- *	DMA_BUF_TEST_INVALIDATE.
- * @delay_ms: in: for DMA_BUF_TEST_UNMAP_LATE and DMA_BUF_TEST_BUSY,
+ *	DMA_BUF_TEST_INVALIDATE. DMA_BUF_TEST_STOP_* need DMA_BUF_TEST_EXCLUSIVE,
+ *	and exclude each other, DMA_BUF_TEST_LEAK, and what needs a delay.
+ * @delay_ms: in: for DMA_BUF_TEST_UNMAP_LATE, DMA_BUF_TEST_BUSY and DMA_BUF_TEST_STOP_LATE,
  *	milliseconds up to 10000, else 0
  *
  * The ioctl returns the id of the importer, which is valid for this open file
@@ -251,6 +255,31 @@ struct dma_buf_test_pfn_query {
 };
 
 /**
+ * struct dma_buf_test_exclusive - take a range from CPUs, or give it back
+ *	(DMA_BUF_TEST_TAKE, DMA_BUF_TEST_DROP, DMA_BUF_TEST_COUNT)
+ * @id: in: of DMA_BUF_TEST_ATTACH with DMA_BUF_TEST_EXCLUSIVE
+ * @reserved: in: 0
+ * @first: in: page index in the buffer
+ * @nr: in: pages; 1 for DMA_BUF_TEST_COUNT
+ * @rounds: in: for DMA_BUF_TEST_COUNT, else 0
+ *
+ * The first two fail as dma_buf_take_exclusive() does. DMA_BUF_TEST_DROP gives back
+ * what was taken inside the range as a whole, and says nothing of the rest.
+ *
+ * DMA_BUF_TEST_COUNT increments a __u64 at the start of the page, so many times, as a
+ * device without atomics would: with the page taken, and in pieces, so that CPUs
+ * get their turns. It needs an open PFN mapping, RAM with pages, and an attachment
+ * that got DMA_BUF_MODE_PINNED: -EINVAL.
+ */
+struct dma_buf_test_exclusive {
+	__u32 id;
+	__u32 reserved;
+	__u64 first;
+	__u64 nr;
+	__u64 rounds;
+};
+
+/**
  * struct dma_buf_test_importer_info - look at an importer
  *	(DMA_BUF_TEST_IMPORTER_INFO)
  * @id: in: of DMA_BUF_TEST_ATTACH
@@ -267,6 +296,8 @@ struct dma_buf_test_pfn_query {
  * @pfn_write: out: 1 if that is for writing
  * @pfn_opens: out: successful dma_buf_pfn_open() calls
  * @pfn_closes: out: dma_buf_pfn_close() calls
+ * @takes: out: ranges that it has taken from CPUs
+ * @lost: out: calls of its exclusive_lost
  * @address: out: DMA address of the first one, else 0
  */
 struct dma_buf_test_importer_info {
@@ -282,6 +313,8 @@ struct dma_buf_test_importer_info {
 	__u32 pfn_write;
 	__u32 pfn_opens;
 	__u32 pfn_closes;
+	__u32 takes;
+	__u32 lost;
 	__u64 address;
 };
 
@@ -437,5 +470,11 @@ struct dma_buf_test_dma_mask {
 	_IOW(DMA_BUF_TEST_BASE, 0x50, struct dma_buf_test_vmap)
 #define DMA_BUF_TEST_LIE \
 	_IOW(DMA_BUF_TEST_BASE, 0x51, struct dma_buf_test_lie)
+#define DMA_BUF_TEST_TAKE \
+	_IOW(DMA_BUF_TEST_BASE, 0x52, struct dma_buf_test_exclusive)
+#define DMA_BUF_TEST_DROP \
+	_IOW(DMA_BUF_TEST_BASE, 0x53, struct dma_buf_test_exclusive)
+#define DMA_BUF_TEST_COUNT \
+	_IOW(DMA_BUF_TEST_BASE, 0x54, struct dma_buf_test_exclusive)
 
 #endif /* _DMA_BUF_TEST_UAPI_H */

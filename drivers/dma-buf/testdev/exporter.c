@@ -182,7 +182,7 @@ static struct dma_buf *buffer_export(const struct dma_buf_test_export *arg)
 	info.modes = arg->modes;
 	info.cpu_access = DMA_BUF_CPU_VMAP;
 	if (!buf->ops.mmap)
-		info.cpu_access |= DMA_BUF_CPU_MMAP;
+		info.cpu_access |= DMA_BUF_CPU_MMAP | DMA_BUF_CPU_EXCLUSIVE;
 	info.priv = buf;
 	dmabuf = dma_buf_export(&info);
 	if (IS_ERR(dmabuf)) {

@@ -257,6 +257,8 @@ long dbt_ioctl_importer_info(struct dbt_file *file, union dbt_arg *arg)
 	info->pfn_write = imp->pfn.open && imp->pfn.write;
 	info->pfn_opens = imp->pfn.opens;
 	info->pfn_closes = imp->pfn.closes;
+	info->takes = imp->exclusive.takes;
+	info->lost = imp->exclusive.lost;
 	if (imp->valid) {
 		info->ranges = imp->sgt->nents;
 		info->address = sg_dma_address(imp->sgt->sgl);

@@ -39,7 +39,7 @@
 #define DBT_ATTACH_FLAGS						\
 	(DMA_BUF_TEST_STATIC | DMA_BUF_TEST_INVALIDATE |		\
 	 DMA_BUF_TEST_PEER2PEER | DBT_UNMAP_FLAGS | DMA_BUF_TEST_LEAK |	\
-	 DMA_BUF_TEST_WRONG_ORDER)
+	 DMA_BUF_TEST_WRONG_ORDER | DMA_BUF_TEST_EXCLUSIVE | DBT_STOP_FLAGS)
 
 /**
  * dbt_importer_get - find an importer
@@ -70,6 +70,7 @@ static void importer_release(struct kref *refs)
 	dbt_job_end(imp);
 	if (!(imp->flags & DMA_BUF_TEST_LEAK)) {
 		dma_resv_lock(dmabuf->resv, NULL);
+		dbt_exclusive_end(imp);
 		if (imp->sgt)
 			dbt_importer_drop(imp);
 		if (imp->pfn.open)
@@ -172,6 +173,9 @@ static struct dbt_importer *importer_alloc(const struct dma_buf_test_attach *arg
 	imp->ops.allow_peer2peer = arg->flags & DMA_BUF_TEST_PEER2PEER;
 	if (arg->flags & DMA_BUF_TEST_INVALIDATE)
 		imp->ops.invalidate_mappings = dbt_importer_invalidate;
+	if (arg->flags & DMA_BUF_TEST_EXCLUSIVE)
+		imp->ops.exclusive_lost = dbt_exclusive_lost;
+	INIT_LIST_HEAD(&imp->exclusive.stops);
 	return imp;
 }
 
@@ -238,7 +242,13 @@ static bool attach_is_valid(const struct dma_buf_test_attach *arg)
 		return false;
 	if (hweight32(flags & DBT_UNMAP_FLAGS) > 1)
 		return false;
-	if (flags & (DMA_BUF_TEST_UNMAP_LATE | DMA_BUF_TEST_BUSY))
+	if (flags & DBT_STOP_FLAGS &&
+	    (!(flags & DMA_BUF_TEST_EXCLUSIVE) ||
+	     flags & (DBT_UNMAP_FLAGS | DMA_BUF_TEST_LEAK) ||
+	     hweight32(flags & DBT_STOP_FLAGS) > 1))
+		return false;
+	if (flags & (DMA_BUF_TEST_UNMAP_LATE | DMA_BUF_TEST_BUSY |
+		     DMA_BUF_TEST_STOP_LATE))
 		return arg->delay_ms <= DBT_MAX_DELAY_MS;
 	return !arg->delay_ms;
 }

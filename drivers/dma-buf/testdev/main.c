@@ -19,7 +19,8 @@ static_assert(sizeof(struct dma_buf_test_attach) == 20);
 static_assert(sizeof(struct dma_buf_test_importer) == 4);
 static_assert(sizeof(struct dma_buf_test_dma) == 32);
 static_assert(sizeof(struct dma_buf_test_vmap) == 32);
-static_assert(sizeof(struct dma_buf_test_importer_info) == 56);
+static_assert(sizeof(struct dma_buf_test_importer_info) == 64);
+static_assert(sizeof(struct dma_buf_test_exclusive) == 32);
 static_assert(sizeof(struct dma_buf_test_pfn_open) == 8);
 static_assert(sizeof(struct dma_buf_test_pfn_range) == 40);
 static_assert(sizeof(struct dma_buf_test_pfn_query) == 40);
@@ -75,6 +76,9 @@ static const struct dbt_ioctl {
 	{ DMA_BUF_TEST_REVOKE,		dbt_ioctl_revoke },
 	{ DMA_BUF_TEST_BUFFER_INFO,	dbt_ioctl_buffer_info },
 	{ DMA_BUF_TEST_SET_DMA_MASK,	dbt_ioctl_dma_mask },
+	{ DMA_BUF_TEST_TAKE,		dbt_ioctl_take },
+	{ DMA_BUF_TEST_DROP,		dbt_ioctl_drop },
+	{ DMA_BUF_TEST_COUNT,		dbt_ioctl_count },
 };
 
 static const struct dbt_ioctl *find_ioctl(unsigned int cmd)

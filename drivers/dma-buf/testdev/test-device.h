@@ -47,6 +47,7 @@ union dbt_arg {
 	struct dma_buf_test_revoke revoke;
 	struct dma_buf_test_buffer_info buffer_info;
 	struct dma_buf_test_dma_mask dma_mask;
+	struct dma_buf_test_exclusive exclusive;
 };
 
 /*
@@ -135,6 +136,16 @@ struct dbt_importer {
 		size_t length;
 		void *data;
 	} job;
+
+	/* Ranges that it has taken; the reservation lock protects it. */
+	struct {
+		struct dma_fence *counting;	/* of a page that it counts in */
+		pgoff_t page;
+		bool stop;
+		struct list_head stops;
+		u32 takes;	/* as what follows below */
+		u32 lost;
+	} exclusive;
 
 	/*
 	 * Nests inside the reservation lock. What follows is changed with both
@@ -234,6 +245,18 @@ DEFINE_FREE(dbt_importer_put, struct dbt_importer *, dbt_importer_put(_T))
 void dbt_importer_put_all(struct dbt_file *file);
 long dbt_ioctl_attach(struct dbt_file *file, union dbt_arg *arg);
 long dbt_ioctl_detach(struct dbt_file *file, union dbt_arg *arg);
+
+/* importer-exclusive.c */
+
+/* How the device of an importer that has taken a range stops: one of them */
+#define DBT_STOP_FLAGS		(DMA_BUF_TEST_STOP_LATE | DMA_BUF_TEST_STOP_NEVER)
+
+struct dma_fence *dbt_exclusive_lost(struct dma_buf_attachment *attach,
+				     pgoff_t first, unsigned long nr);
+void dbt_exclusive_end(struct dbt_importer *imp);
+long dbt_ioctl_take(struct dbt_file *file, union dbt_arg *arg);
+long dbt_ioctl_drop(struct dbt_file *file, union dbt_arg *arg);
+long dbt_ioctl_count(struct dbt_file *file, union dbt_arg *arg);
 
 /* importer-ops.c */
 void dbt_importer_invalidate(struct dma_buf_attachment *attach);

@@ -196,6 +196,34 @@ int testdev_buffer_info(int dev, int dmabuf,
 	return do_ioctl(dev, DMA_BUF_TEST_BUFFER_INFO, info);
 }
 
+static int exclusive(int dev, unsigned long cmd, __u32 id, size_t first,
+		     size_t nr, __u64 rounds)
+{
+	struct dma_buf_test_exclusive arg = {
+		.id = id,
+		.first = first,
+		.nr = nr,
+		.rounds = rounds,
+	};
+
+	return do_ioctl(dev, cmd, &arg);
+}
+
+int testdev_take(int dev, __u32 id, size_t first, size_t nr)
+{
+	return exclusive(dev, DMA_BUF_TEST_TAKE, id, first, nr, 0);
+}
+
+int testdev_drop(int dev, __u32 id, size_t first, size_t nr)
+{
+	return exclusive(dev, DMA_BUF_TEST_DROP, id, first, nr, 0);
+}
+
+int testdev_count(int dev, __u32 id, size_t index, __u64 rounds)
+{
+	return exclusive(dev, DMA_BUF_TEST_COUNT, id, index, 1, rounds);
+}
+
 int testdev_set_dma_mask(int dev, __u32 device, __u32 bits)
 {
 	struct dma_buf_test_dma_mask arg = { .device = device, .bits = bits };

@@ -56,6 +56,10 @@ int testdev_revoke(int dev, int dmabuf, __u32 revoked);
 int testdev_revoke_timeout(int dev, int dmabuf, __u32 revoked, __u32 ms);
 int testdev_buffer_info(int dev, int dmabuf,
 			struct dma_buf_test_buffer_info *info);
+int testdev_take(int dev, __u32 id, size_t first, size_t nr);
+int testdev_drop(int dev, __u32 id, size_t first, size_t nr);
+/* A device without atomics counts in a page. */
+int testdev_count(int dev, __u32 id, size_t index, __u64 rounds);
 int testdev_set_dma_mask(int dev, __u32 device, __u32 bits);
 
 /* DMA of any length, by DMA_BUF_TEST_DMA as often as it takes */
