@@ -12,6 +12,7 @@
 #include <linux/jiffies.h>
 #include <linux/kref.h>
 #include <linux/mm.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/wait.h>
 
@@ -57,9 +58,15 @@ struct dma_buf_hold {
 	struct dma_fence *fence;
 	struct dma_fence_cb cb;
 	wait_queue_head_t wait;
-	/* CPUs that wait for the fence, and until when it is their turn */
+	/*
+	 * CPUs that wait for the fence, those that have waited and have not
+	 * faulted again, and until when it is their turn
+	 */
 	atomic_t waiters;
+	atomic_t owed;
 	unsigned long turn;
+	/* Waiters are to look at the buffer: it was moved or revoked. */
+	bool look_again;
 };
 
 /*
@@ -124,14 +131,16 @@ static void fence_signaled(struct dma_fence *fence, struct dma_fence_cb *cb)
 static bool lose(struct dma_buf *dmabuf, struct dma_buf_hold *hold)
 {
 	struct dma_buf_attachment *attach = hold->attach;
+	bool nested = dmabuf->exclusive_is_lost;
 	pgoff_t first = hold->node.start;
 
 	/* First: should the importer drop the range in the callback, it's gone. */
 	hold->attach = NULL;
+	/* The callback may have the exporter move, and so nest. */
 	dmabuf->exclusive_is_lost = true;
 	hold->fence = dma_buf_attach_exclusive_lost(attach, first,
 						    hold->node.last - first + 1);
-	dmabuf->exclusive_is_lost = false;
+	dmabuf->exclusive_is_lost = nested;
 	if (hold->fence) {
 		kref_get(&hold->refs);
 		if (!dma_fence_add_callback(hold->fence, &hold->cb,
@@ -146,9 +155,15 @@ static bool lose(struct dma_buf *dmabuf, struct dma_buf_hold *hold)
 /* Is a device that wants the range to wait for CPUs? */
 static bool is_cpus_turn(const struct dma_buf_hold *hold)
 {
+	unsigned long turn;
+
 	/* Pairs with the release in dma_buf_exclusive_wait(). */
-	return atomic_read_acquire(&hold->waiters) ||
-	       time_before(jiffies, READ_ONCE(hold->turn));
+	if (atomic_read_acquire(&hold->waiters))
+		return true;
+	/* The hold may be here for so long that jiffies wrap. */
+	turn = READ_ONCE(hold->turn);
+	return atomic_read(&hold->owed) > 0 &&
+	       time_in_range(jiffies, turn - CPU_TURN, turn);
 }
 
 /* 0 if a range is free; holds that are over are removed on the way. */
@@ -316,8 +331,12 @@ void dma_buf_exclusive_lose_all(struct dma_buf *dmabuf)
 	/* Anew each time: a callback may drop others. None overlaps another. */
 	while ((hold = first_hold(dmabuf, first, ULONG_MAX))) {
 		last = hold->node.last;
-		if (hold->attach)
+		if (hold->attach) {
 			lose(dmabuf, hold);
+		} else {
+			WRITE_ONCE(hold->look_again, true);
+			wake_up_all(&hold->wait);
+		}
 		first = last + 1;
 	}
 }
@@ -335,8 +354,11 @@ void dma_buf_exclusive_end(struct dma_buf *dmabuf)
 
 	dma_buf_exclusive_lose_all(dmabuf);
 	for (hold = first_hold(dmabuf, 0, ULONG_MAX); hold;
-	     hold = next_hold(hold, 0, ULONG_MAX))
-		dma_fence_wait(hold->fence, false);
+	     hold = next_hold(hold, 0, ULONG_MAX)) {
+		/* Not by the wait op of the fence's driver, which may fail */
+		dma_fence_enable_signaling(hold->fence);
+		dma_fence_default_wait(hold->fence, false, MAX_SCHEDULE_TIMEOUT);
+	}
 }
 
 /**
@@ -361,18 +383,26 @@ struct dma_buf_hold *dma_buf_exclusive_claim(struct dma_buf *dmabuf,
 	if (hold->attach && lose(dmabuf, hold))
 		return NULL;
 	if (!is_blocking(hold)) {
-		/* Others that wait have it be the CPUs' turn. */
-		if (!atomic_read(&hold->waiters))
+		/* One of those that have waited, or another in its place */
+		atomic_dec_if_positive(&hold->owed);
+		if (!is_cpus_turn(hold))
 			hold_remove(dmabuf, hold);
 		return NULL;
 	}
+	WRITE_ONCE(hold->look_again, false);
 	kref_get(&hold->refs);
 	atomic_inc(&hold->waiters);
 	return hold;
 }
 
+/* Has the device stopped, or is there something else to see? */
+static bool may_go_on(const struct dma_buf_hold *hold)
+{
+	return !is_blocking(hold) || READ_ONCE(hold->look_again);
+}
+
 /**
- * dma_buf_exclusive_wait - wait until a device has stopped
+ * dma_buf_exclusive_wait - wait until a device has stopped or the buffer changes
  * @hold:	what dma_buf_exclusive_claim() has returned, which is used up
  * @wait:	false to give it back without waiting
  * @killable:	return when the process is killed
@@ -386,13 +416,17 @@ int dma_buf_exclusive_wait(struct dma_buf_hold *hold, bool wait, bool killable)
 {
 	int ret = 0;
 
+	if (wait)
+		__dma_fence_might_wait();
 	if (wait && killable)
-		ret = wait_event_killable(hold->wait, !is_blocking(hold));
+		ret = wait_event_killable(hold->wait, may_go_on(hold));
 	else if (wait)
-		wait_event(hold->wait, !is_blocking(hold));
+		wait_event(hold->wait, may_go_on(hold));
 
-	if (wait && !ret)
+	if (wait && !ret && !is_blocking(hold)) {
 		WRITE_ONCE(hold->turn, jiffies + CPU_TURN);
+		atomic_inc(&hold->owed);
+	}
 	/* Pairs with is_cpus_turn(). */
 	atomic_dec_return_release(&hold->waiters);
 	hold_put(hold);

@@ -91,7 +91,8 @@ static int vmap_mmio(struct dma_buf *dmabuf, struct iosys_map *map)
  * @map:	the mapping; of I/O memory if the buffer is MMIO
  *
  * Context: Process context, may sleep. Holds the reservation lock.
- * Return: 0, -ENOMEM, -EOPNOTSUPP if the CPU may not map the buffer, if the
+ * Return: 0, -ENOMEM, -EBUSY out of an exclusive_lost callback,
+ * -EOPNOTSUPP if the CPU may not map the buffer, if the
  * buffer is partly RAM and partly MMIO, or MMIO in several pieces, or its cache
  * mode isn't the same everywhere; -EIO if the exporter's answer makes no sense;
  * or the exporter's error.
@@ -105,6 +106,10 @@ int dma_buf_pfn_vmap(struct dma_buf *dmabuf, struct iosys_map *map)
 
 	if (!IS_ENABLED(CONFIG_MMU))
 		return -EOPNOTSUPP;
+
+	/* Out of exclusive_lost, it would wait for what the callback returns. */
+	if (dmabuf->exclusive_is_lost)
+		return -EBUSY;
 
 	/* Those who vmap expect no signals, and nobody can take it away again. */
 	dma_buf_exclusive_end(dmabuf);

@@ -34,9 +34,10 @@
 
 /* Says when the device has stopped */
 struct dbt_stop {
-	struct dma_fence fence;
+	struct dma_fence fence;	/* first, as dma-fence frees it */
 	struct delayed_work work;
-	struct list_head node;	/* in &dbt_importer.exclusive.stops, NEVER */
+	struct list_head node;	/* in &dbt_importer.exclusive.stops */
+	bool stop;		/* somebody wants the page that is counted in */
 };
 
 static const char *stop_name(struct dma_fence *fence)
@@ -44,15 +45,10 @@ static const char *stop_name(struct dma_fence *fence)
 	return "dma_buf_test";
 }
 
-static void stop_release(struct dma_fence *fence)
-{
-	kfree(container_of(fence, struct dbt_stop, fence));
-}
-
+/* No release op: the core may have a fence for longer than the module is there. */
 static const struct dma_fence_ops stop_ops = {
 	.get_driver_name	= stop_name,
 	.get_timeline_name	= stop_name,
-	.release		= stop_release,
 };
 
 static void stop_late(struct work_struct *work)
@@ -61,7 +57,6 @@ static void stop_late(struct work_struct *work)
 					     struct dbt_stop, work);
 
 	dma_fence_signal(&stop->fence);
-	dma_fence_put(&stop->fence);
 }
 
 /**
@@ -89,7 +84,8 @@ struct dma_fence *dbt_exclusive_lost(struct dma_buf_attachment *attach,
 	counting = imp->exclusive.counting;
 	if (counting && imp->exclusive.page == first) {
 		imp->exclusive.counting = NULL;
-		WRITE_ONCE(imp->exclusive.stop, true);
+		stop = container_of(counting, struct dbt_stop, fence);
+		WRITE_ONCE(stop->stop, true);
 		return counting;
 	}
 	if (!(imp->flags & DBT_STOP_FLAGS))
@@ -102,30 +98,42 @@ struct dma_fence *dbt_exclusive_lost(struct dma_buf_attachment *attach,
 	dma_fence_init(&stop->fence, &stop_ops, NULL,
 		       dma_fence_context_alloc(1), 1);
 	INIT_DELAYED_WORK(&stop->work, stop_late);
+
+	guard(mutex)(&imp->lock);
+	/* dbt_exclusive_end() waits for nothing that comes after it. */
+	if (imp->exclusive.ended) {
+		dma_fence_put(&stop->fence);
+		return NULL;
+	}
+	list_add(&stop->node, &imp->exclusive.stops);
 	dma_fence_get(&stop->fence);
 	if (imp->flags & DMA_BUF_TEST_STOP_LATE)
 		queue_delayed_work(system_dfl_wq, &stop->work,
 				   msecs_to_jiffies(imp->delay_ms));
-	else
-		list_add(&stop->node, &imp->exclusive.stops);
 	return &stop->fence;
 }
 
 /**
- * dbt_exclusive_end - have the device stop, and all given back
+ * dbt_exclusive_end - have the device stop, now and from now on
  * @imp:	importer that nobody else uses
  *
- * Context: Process context, may sleep. Holds the reservation lock.
+ * No work is left when it returns.
+ *
+ * Context: Process context, may sleep. Without the reservation lock, as those who
+ * wait for the device may hold it.
  */
 void dbt_exclusive_end(struct dbt_importer *imp)
 {
 	struct dbt_stop *stop, *next;
+	LIST_HEAD(stops);
 
-	dma_resv_assert_held(imp->dmabuf->resv);
-
-	dma_buf_drop_exclusive(imp->attach, 0, imp->dmabuf->size >> PAGE_SHIFT);
-	list_for_each_entry_safe(stop, next, &imp->exclusive.stops, node) {
+	scoped_guard(mutex, &imp->lock) {
+		imp->exclusive.ended = true;
+		list_splice_init(&imp->exclusive.stops, &stops);
+	}
+	list_for_each_entry_safe(stop, next, &stops, node) {
 		list_del(&stop->node);
+		cancel_delayed_work_sync(&stop->work);
 		dma_fence_signal(&stop->fence);
 		dma_fence_put(&stop->fence);
 	}
@@ -157,7 +165,8 @@ static long exclusive_ioctl(struct dbt_file *file,
 		dbt_importer_get(file, arg->id);
 	if (IS_ERR(imp))
 		return PTR_ERR(imp);
-	if (arg->reserved || arg->rounds)
+	if (arg->reserved || arg->rounds || arg->first > ULONG_MAX ||
+	    arg->nr > ULONG_MAX)
 		return -EINVAL;
 	/* The core WARNs about a driver that does it. */
 	if (!take && (!arg->nr || arg->first + arg->nr < arg->first))
@@ -212,7 +221,6 @@ static int count_begin(struct dbt_importer *imp, pgoff_t index,
 		goto out;
 	imp->exclusive.page = index;
 	imp->exclusive.counting = dma_fence_get(fence);
-	WRITE_ONCE(imp->exclusive.stop, false);
 	scoped_guard(mutex, &imp->lock)
 		imp->exclusive.takes++;
 out:
@@ -239,7 +247,7 @@ static void count_end(struct dbt_importer *imp, pgoff_t index,
 
 	dma_fence_signal(fence);
 	dma_resv_lock(resv, NULL);
-	if (imp->exclusive.counting) {
+	if (imp->exclusive.counting == fence) {
 		imp->exclusive.counting = NULL;
 		dma_buf_drop_exclusive(imp->attach, index, 1);
 		dma_fence_put(fence);
@@ -265,7 +273,7 @@ static int count_some(struct dbt_importer *imp, pgoff_t index, u64 *rounds)
 	ret = count_begin(imp, index, &stop->fence, &page);
 	if (!ret) {
 		nr = min(*rounds, DBT_BURST);
-		while (nr && !READ_ONCE(imp->exclusive.stop)) {
+		while (nr && !READ_ONCE(stop->stop)) {
 			count_one(page);
 			(*rounds)--;
 			nr--;

@@ -68,9 +68,12 @@ static void importer_release(struct kref *refs)
 	struct dma_buf *dmabuf = imp->dmabuf;
 
 	dbt_job_end(imp);
+	dbt_exclusive_end(imp);
 	if (!(imp->flags & DMA_BUF_TEST_LEAK)) {
 		dma_resv_lock(dmabuf->resv, NULL);
-		dbt_exclusive_end(imp);
+		if (imp->flags & DMA_BUF_TEST_EXCLUSIVE)
+			dma_buf_drop_exclusive(imp->attach, 0,
+					       dmabuf->size >> PAGE_SHIFT);
 		if (imp->sgt)
 			dbt_importer_drop(imp);
 		if (imp->pfn.open)

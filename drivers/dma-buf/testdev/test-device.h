@@ -137,13 +137,14 @@ struct dbt_importer {
 		void *data;
 	} job;
 
-	/* Ranges that it has taken; the reservation lock protects it. */
 	struct {
-		struct dma_fence *counting;	/* of a page that it counts in */
+		/* Of a page that it counts in; with the reservation lock held */
+		struct dma_fence *counting;
 		pgoff_t page;
-		bool stop;
+		/* With the lock below */
 		struct list_head stops;
-		u32 takes;	/* as what follows below */
+		bool ended;
+		u32 takes;
 		u32 lost;
 	} exclusive;
 

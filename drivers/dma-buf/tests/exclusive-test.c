@@ -15,6 +15,7 @@
 #include <linux/mm.h>
 #include <linux/mman.h>
 #include <linux/mmap_lock.h>
+#include <linux/pagemap.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
@@ -35,7 +36,7 @@ enum stops {
 };
 
 struct device_fence {
-	struct dma_fence base;
+	struct dma_fence base;	/* first, as dma-fence frees it */
 	struct delayed_work work;
 };
 
@@ -62,11 +63,6 @@ static const char *fence_name(struct dma_fence *fence)
 	return "exclusive-test";
 }
 
-static void fence_release(struct dma_fence *fence)
-{
-	kfree(container_of(fence, struct device_fence, base));
-}
-
 static bool fence_enable(struct dma_fence *fence)
 {
 	return true;
@@ -76,7 +72,6 @@ static const struct dma_fence_ops fence_ops = {
 	.get_driver_name = fence_name,
 	.get_timeline_name = fence_name,
 	.enable_signaling = fence_enable,
-	.release = fence_release,
 };
 
 static void stop_late(struct work_struct *work)
@@ -418,11 +413,22 @@ static int read_page(void *data)
 	kthread_complete_and_exit(&reader->done, 0);
 }
 
+/* Not on the stack: a test that fails leaves it. */
+static struct reader *reader_create(struct kunit *test, unsigned long addr)
+{
+	struct reader *reader = kunit_kzalloc(test, sizeof(*reader), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, reader);
+	init_completion(&reader->done);
+	reader->mm = current->mm;
+	reader->addr = addr;
+	return reader;
+}
+
 static void start_reader(struct kunit *test, struct reader *reader)
 {
 	struct task_struct *task;
 
-	init_completion(&reader->done);
 	task = kthread_run(read_page, reader, "exclusive-reader");
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, task);
 }
@@ -449,16 +455,13 @@ static void cpu_that_has_waited_is_served_first(struct kunit *test)
 	struct model *m = exclusive_model(test, 0);
 	struct taker *t = taker_create(test, m);
 	unsigned long addr = map(test, m);
-	struct reader reader = {
-		.mm = current->mm,
-		.addr = addr + 4 * PAGE_SIZE,
-	};
+	struct reader *reader = reader_create(test, addr + 4 * PAGE_SIZE);
 	unsigned long end;
 	int ret;
 
 	t->stops = WHEN_TOLD;
 	KUNIT_EXPECT_EQ(test, 0, take(t, 3, 4));
-	start_reader(test, &reader);
+	start_reader(test, reader);
 	wait_for_loss(t, 1);
 	KUNIT_EXPECT_EQ(test, take(t, 3, 4), -EAGAIN);
 
@@ -476,9 +479,9 @@ static void cpu_that_has_waited_is_served_first(struct kunit *test)
 
 	wait_for_loss(t, 2);
 	dma_fence_signal(t->fence);
-	KUNIT_ASSERT_GT(test, wait_for_completion_timeout(&reader.done, 10 * HZ), 0);
-	KUNIT_EXPECT_EQ(test, reader.error, 0);
-	KUNIT_EXPECT_EQ(test, reader.value, model_mark(4));
+	KUNIT_ASSERT_GT(test, wait_for_completion_timeout(&reader->done, 10 * HZ), 0);
+	KUNIT_EXPECT_EQ(test, reader->error, 0);
+	KUNIT_EXPECT_EQ(test, reader->value, model_mark(4));
 
 	/* When it has got the page, the device may have the range at once. */
 	KUNIT_EXPECT_EQ(test, 0, take(t, 3, 4));
@@ -704,13 +707,19 @@ static void revoke_wins_over_waiting(struct kunit *test)
 	struct model *m = exclusive_model(test, DMA_BUF_MODE_REVOCABLE);
 	struct taker *t = taker_create(test, m);
 	unsigned long addr = map(test, m);
-	u32 value;
+	struct reader *reader = reader_create(test, addr);
 
 	t->stops = WHEN_TOLD;
 	KUNIT_EXPECT_EQ(test, 0, take(t, 0, 2));
+	/* One that waits already, and one that comes later */
+	start_reader(test, reader);
+	wait_for_loss(t, 1);
 	KUNIT_EXPECT_EQ(test, 0, dma_buf_revoke(m->dmabuf));
 	expect_lost(t, 1, 0, 2);
-	KUNIT_EXPECT_EQ(test, -EFAULT, get_user(value, (u32 __user *)addr));
+	KUNIT_ASSERT_GT(test, wait_for_completion_timeout(&reader->done, 10 * HZ), 0);
+	KUNIT_EXPECT_EQ(test, reader->error, -EFAULT);
+	KUNIT_EXPECT_FALSE(test, dma_fence_is_signaled(t->fence));
+	KUNIT_EXPECT_NE(test, 0, fault_in_readable((char __user *)addr, 1));
 
 	KUNIT_EXPECT_EQ(test, 0, dma_buf_unrevoke(m->dmabuf));
 	KUNIT_EXPECT_EQ(test, fault_without_wait(test, addr), RETRY);
