@@ -22,7 +22,7 @@
 #define NEVER		(EXCLUSIVE | DMA_BUF_TEST_STOP_NEVER)
 
 #define NR		16	/* pages of the buffer */
-#define DELAY_MS	300
+#define DELAY_MS	1500	/* more than anything takes that doesn't wait */
 #define A_WHILE_MS	100	/* in which what doesn't wait has come back */
 
 static long now_ms(void)
@@ -277,6 +277,8 @@ TEST_F(exclusive, process_that_waits_can_be_killed)
 		if (!pid[i])
 			_exit(child_reads(self->view, 3, true));
 	}
+	for (i = 0; i < 100 && !importer_info(_metadata, dev, id).lost; i++)
+		usleep(A_WHILE_MS * 1000);
 	usleep(A_WHILE_MS * 1000);
 	EXPECT_EQ(0, waitpid(pid[0], &status, WNOHANG));
 	EXPECT_LOST(dev, id, 1);
@@ -285,7 +287,7 @@ TEST_F(exclusive, process_that_waits_can_be_killed)
 	EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
 
 	/* The other one goes on when the device is gone. */
-	usleep(DELAY_MS * 1000);
+	usleep(2 * DELAY_MS * 1000);
 	EXPECT_EQ(0, waitpid(pid[1], &status, WNOHANG));
 	ASSERT_EQ(0, testdev_detach(dev->fd, id));
 	ASSERT_EQ(pid[1], waitpid(pid[1], &status, 0));
@@ -306,7 +308,7 @@ TEST_F(exclusive, importers_exclude_each_other)
 	EXPECT_EQ(-EBUSY, testdev_take(dev->fd, b, 3, 4));
 	ASSERT_EQ(0, testdev_take(dev->fd, b, 4, 4));
 
-	/* While one is going, and when CPUs have waited for it */
+	/* While one is going */
 	read_ms(_metadata, self->view, 5);
 	ASSERT_EQ(0, testdev_take(dev->fd, b, 4, 4));
 	ASSERT_EQ(0, testdev_move(dev->fd, self->fd));
